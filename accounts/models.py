@@ -1,0 +1,244 @@
+"""Who is scanned: AWS accounts, what is activated in them, the organization's settings, and which people may see what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from accounts.choices import AccountState, RelationshipStatus, ResourceScanType, Role, Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+Row = TypeVar("Row", bound=models.Model)
+
+account_id_validator = RegexValidator(r"\A[0-9]{12}\Z", "An AWS account id has 12 digits.")
+
+
+class Person(AbstractUser):
+    """Somebody who uses the dashboard. Without a role a person sees nothing."""
+
+    role = models.CharField(max_length=16, choices=Role, blank=True, default="")
+    all_accounts = models.BooleanField(
+        default=False, help_text="A delegated admin for every account; otherwise only for the granted ones."
+    )
+
+    @property
+    def sees_all_accounts(self) -> bool:
+        if not self.is_active:
+            return False
+        return self.role in {Role.VIEWER, Role.SITE_ADMIN} or (self.role == Role.DELEGATED_ADMIN and self.all_accounts)
+
+    @property
+    def sees_granted_accounts(self) -> bool:
+        return self.is_active and self.role in {Role.ACCOUNT_VIEWER, Role.DELEGATED_ADMIN}
+
+
+class AccountGrant(models.Model):
+    """Lets a person see one AWS account, or every account below one organizational unit."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="grants")
+    account_id = models.CharField(max_length=12, blank=True, default="", validators=[account_id_validator])
+    organizational_unit = models.CharField(
+        max_length=512, blank=True, default="", help_text="The path in AWS Organizations: o-…/r-…/ou-…"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "account_id", "organizational_unit"], name="grant_key"),
+            models.CheckConstraint(
+                condition=Q(account_id="") ^ Q(organizational_unit=""), name="grant_account_or_organizational_unit"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.account_id or self.organizational_unit}"
+
+
+class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
+    def visible_to(self, person: Person | AnonymousUser) -> Self:
+        """The accounts that this person may know of. Everything else a person sees is narrowed through this."""
+        if not isinstance(person, Person):
+            return self.none()
+        if person.sees_all_accounts:
+            return self
+        if not person.sees_granted_accounts:
+            return self.none()
+        granted = Q(account_id__in=person.grants.exclude(account_id="").values("account_id"))
+        for path in person.grants.exclude(organizational_unit="").values_list("organizational_unit", flat=True):
+            granted |= Q(organizational_unit=path) | Q(organizational_unit__startswith=path.rstrip("/") + "/")
+        return self.filter(granted)
+
+    def named(self) -> dict[str, str]:
+        """Account id → name, for drawing rows."""
+        return dict(self.values_list("account_id", "name"))
+
+    def present(self) -> Self:
+        return self.filter(departed_at=None)
+
+
+class AwsAccount(models.Model):
+    """One AWS account, as AWS Organizations and Inspector know it. Accounts are marked departed, never deleted."""
+
+    account_id = models.CharField(max_length=12, unique=True, validators=[account_id_validator])
+    name = models.CharField(max_length=255, blank=True, default="")
+    email = models.CharField(max_length=320, blank=True, default="")
+    state = models.CharField(max_length=32, blank=True, default="", help_text="In AWS Organizations; empty: not known")
+    organizational_unit = models.CharField(max_length=512, blank=True, default="")
+    joined_at = models.DateTimeField(null=True, blank=True)
+    first_seen_at = models.DateTimeField()
+    departed_at = models.DateTimeField(null=True, blank=True, help_text="Absent from the organization since")
+
+    objects = AwsAccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["account_id"]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        return self.name or self.account_id
+
+    @property
+    def state_label(self) -> str:
+        return AccountState(self.state).label if self.state in AccountState else self.state
+
+
+class AccountRows(models.QuerySet[Row]):
+    """Rows that belong to an AWS account by their `account_id`."""
+
+    def visible_to(self, person: Person | AnonymousUser) -> Self:
+        if isinstance(person, Person) and person.sees_all_accounts:
+            return self
+        return self.filter(account_id__in=AwsAccount.objects.visible_to(person).values("account_id"))
+
+    def of_account(self, account_id: str) -> Self:
+        return self.filter(account_id=account_id)
+
+    def in_regions(self, regions: list[str]) -> Self:
+        return self.filter(region__in=regions)
+
+
+class RegionalAccount(models.Model):
+    """One account as Inspector in one Region knows it: its relationship to the administrator and its state."""
+
+    account_id = models.CharField(max_length=12)
+    region = models.CharField(max_length=32)
+    is_delegated_admin = models.BooleanField(default=False)
+    relationship_status = models.CharField(max_length=64, blank=True, default="", help_text="Empty: never associated")
+    status = models.CharField(max_length=32, blank=True, default="")
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    unknown_since = models.DateTimeField(
+        null=True, blank=True, help_text="Inspector refuses to tell this account's state since; what is stored is older"
+    )
+    first_seen_at = models.DateTimeField()
+
+    objects = AccountRows["RegionalAccount"].as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account_id", "region"], name="regional_account_key")]
+        ordering = ["account_id", "region"]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} in {self.region}"
+
+    @property
+    def is_member(self) -> bool:
+        return self.is_delegated_admin or self.relationship_status == RelationshipStatus.ENABLED
+
+    @property
+    def relationship_label(self) -> str:
+        if self.is_delegated_admin:
+            return "Delegated administrator"
+        if not self.relationship_status:
+            return "Not a member"
+        known = self.relationship_status in RelationshipStatus
+        return RelationshipStatus(self.relationship_status).label if known else self.relationship_status
+
+
+class ScanTypeStatus(models.Model):
+    """Whether one scan type is activated for one account in one Region, as AWS last said."""
+
+    account_id = models.CharField(max_length=12)
+    region = models.CharField(max_length=32)
+    scan_type = models.CharField(max_length=32, help_text="A ResourceScanType")
+    status = models.CharField(max_length=32)
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    changed_at = models.DateTimeField(null=True, blank=True, help_text="When this dashboard saw the status change")
+
+    objects = AccountRows["ScanTypeStatus"].as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account_id", "region", "scan_type"], name="scan_type_status_key")]
+        ordering = ["account_id", "region", "scan_type"]
+
+    def __str__(self) -> str:
+        return f"{self.scan_type} of {self.account_id} in {self.region}: {self.status}"
+
+    @property
+    def label(self) -> str:
+        return Status(self.status).label if self.status in Status else self.status
+
+    @property
+    def scan_type_label(self) -> str:
+        return ResourceScanType(self.scan_type).label if self.scan_type in ResourceScanType else self.scan_type
+
+
+class AccountChange(models.Model):
+    """History of an account: a scan type, its relationship, its state or its organizational unit changed."""
+
+    account_id = models.CharField(max_length=12)
+    region = models.CharField(max_length=32, blank=True, default="", help_text="Empty: the same in every Region")
+    field = models.CharField(max_length=32, help_text="A ResourceScanType, or relationship, state, organizational_unit")
+    from_value = models.CharField(max_length=512, blank=True, default="")
+    to_value = models.CharField(max_length=512, blank=True, default="")
+    at = models.DateTimeField()
+
+    objects = AccountRows["AccountChange"].as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["account_id", "-at"], name="account_change_latest")]
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.field}: {self.from_value} → {self.to_value}"
+
+
+class OrganizationSettings(models.Model):
+    """What the delegated administrator has set in one Region, as AWS last said."""
+
+    region = models.CharField(max_length=32, unique=True)
+    auto_enable = models.JSONField(default=dict, help_text="AWS' autoEnable: scan type key → true or false")
+    max_account_limit_reached = models.BooleanField(default=False)
+    configuration = models.JSONField(default=dict, help_text="AWS' GetConfiguration: EC2 scan mode, ECR re-scan durations")
+
+    class Meta:
+        ordering = ["region"]
+        verbose_name_plural = "organization settings"
+
+    def __str__(self) -> str:
+        return f"Organization settings in {self.region}"
+
+
+class OrganizationSettingsChange(models.Model):
+    """History of the organization's settings."""
+
+    region = models.CharField(max_length=32)
+    setting = models.CharField(max_length=64)
+    from_value = models.CharField(max_length=512, blank=True, default="")
+    to_value = models.CharField(max_length=512, blank=True, default="")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.setting} in {self.region}: {self.from_value} → {self.to_value}"

@@ -1,0 +1,39 @@
+"""What we read from AWS, what came of it, and as whom."""
+
+from django.db import models
+
+
+class What(models.TextChoices):
+    """The kind of data that one scope reads."""
+
+    ORGANIZATION = "organization", "Organization"
+    ACCOUNTS = "accounts", "Accounts"
+    COVERAGE = "coverage", "Coverage"
+    FINDINGS = "findings", "Findings"
+
+
+class ScopeState(models.TextChoices):
+    """What is known of a scope since its last read. Whether it is being read now is its lease, not its state."""
+
+    NEW = "new", "Not read yet"
+    OK = "ok", "Complete"
+    FAILED = "failed", "Failed"
+    HELD = "held", "Held"
+    SKIPPED = "skipped", "Not offered here"
+
+
+class RunOutcome(models.TextChoices):
+    RUNNING = "running", "Running"
+    COMPLETE = "complete", "Complete"
+    FAILED = "failed", "Failed"
+    HELD = "held", "Held"
+    SKIPPED = "skipped", "Skipped"
+    ABORTED = "aborted", "Aborted"
+
+
+class CallerKind(models.TextChoices):
+    """What Inspector lets the calling account see."""
+
+    STANDALONE = "standalone", "Standalone account"
+    MEMBER = "member", "Member account"
+    DELEGATED_ADMIN = "delegated_admin", "Delegated administrator"

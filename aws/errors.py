@@ -1,0 +1,90 @@
+"""What can go wrong while reading AWS, told in words."""
+
+from __future__ import annotations
+
+import botocore.exceptions as boto
+
+
+class ReadError(Exception):
+    """A read that did not complete: nothing may be concluded from what is absent in it."""
+
+    def __init__(self, message: str, *, code: str = "", request_id: str = "") -> None:
+        super().__init__(message)
+        self.code = code or type(self).__name__
+        self.request_id = request_id
+
+
+class IncompletePage(ReadError):
+    """A page arrived without its result list: cut, empty, or not from AWS at all."""
+
+
+class EndlessPages(ReadError):
+    """The tokens go round in a circle, or there are more pages than there can be."""
+
+
+class NotOffered(Exception):
+    """AWS says in so many words that this Region is not opted in, or that Inspector is not offered in it."""
+
+
+class Superseded(Exception):
+    """The lease was lost to another run; this one may write nothing more."""
+
+
+class AlreadyRunning(Exception):
+    """Another run holds the lease of this scope."""
+
+
+NOT_OPTED_IN = {"UnrecognizedClientException", "AuthFailure", "InvalidClientTokenId", "OptInRequired"}
+DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
+
+
+def error_code(error: BaseException) -> str:
+    """The code of a service error, else the name of the exception."""
+    if isinstance(error, boto.ClientError):
+        return str(error.response.get("Error", {}).get("Code", "") or "ClientError")
+    return getattr(error, "code", "") or type(error).__name__
+
+
+def request_id(error: BaseException) -> str:
+    if isinstance(error, boto.ClientError):
+        return str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
+    return str(getattr(error, "request_id", ""))
+
+
+def is_denied(error: BaseException) -> bool:
+    return error_code(error) in DENIED
+
+
+def describe(error: BaseException) -> str:
+    """One sentence that a person can act on."""
+    if isinstance(error, boto.ClientError):
+        return _describe_answer(error)
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
+        return "No AWS credentials were found: give this installation a role or credentials."
+    if isinstance(error, (boto.ConnectTimeoutError, boto.ReadTimeoutError)):
+        return "AWS did not answer in time."
+    if isinstance(error, boto.EndpointConnectionError):
+        return "AWS could not be reached: the name did not resolve or the connection was refused."
+    if isinstance(error, (boto.HTTPClientError, boto.BotoCoreError)):
+        return f"The connection to AWS broke ({type(error).__name__})."
+    if isinstance(error, ReadError):
+        return str(error)
+    return f"An error of this dashboard, not of AWS: {type(error).__name__}."
+
+
+def _describe_answer(error: boto.ClientError) -> str:
+    code, operation = error_code(error), error.operation_name
+    message = str(error.response.get("Error", {}).get("Message", "")).strip()
+    if code in DENIED:
+        lead = f"Access denied to {operation}"
+    elif code in EXPIRED:
+        lead = f"The credentials expired during {operation}"
+    elif code in NOT_OPTED_IN:
+        lead = f"The credentials are not accepted ({code}) by {operation}"
+    elif code in THROTTLED:
+        lead = f"AWS kept throttling {operation}"
+    else:
+        lead = f"{operation} failed ({code})"
+    return f"{lead}: {message}" if message else f"{lead}."

@@ -1,0 +1,117 @@
+"""What is read from AWS, piece by piece: the scope with its lease and its last result, and the history of its runs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from aws.choices import CallerKind, RunOutcome, ScopeState, What
+
+LEASE = timedelta(seconds=90)
+GLOBAL = "global"
+
+
+class ScopeQuerySet(models.QuerySet["SyncScope"]):
+    def of(self, what: What) -> Self:
+        return self.filter(what=what)
+
+    def in_regions(self, regions: list[str]) -> Self:
+        return self.filter(region__in=[*regions, GLOBAL])
+
+    def in_trouble(self) -> Self:
+        return self.filter(state__in=[ScopeState.FAILED, ScopeState.HELD])
+
+    def running(self) -> Self:
+        return self.filter(lease_until__gt=timezone.now())
+
+
+class SyncScope(models.Model):
+    """One piece of AWS that is read on its own: (what, Region, part), for example coverage of instances in eu-west-1.
+
+    The row is locked in every transaction that writes what the scope read. Together with the generation, which every
+    lease raises, that is the fence: a worker that lost its lease cannot write.
+    """
+
+    what = models.CharField(max_length=16, choices=What)
+    region = models.CharField(max_length=32)
+    part = models.CharField(max_length=100, blank=True, default="", help_text="The resource type, for coverage")
+
+    state = models.CharField(max_length=8, choices=ScopeState, default=ScopeState.NEW)
+    generation = models.PositiveBigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    caller_account = models.CharField(max_length=12, blank=True, default="")
+    caller_kind = models.CharField(max_length=16, choices=CallerKind, blank=True, default="")
+
+    last_started_at = models.DateTimeField(null=True, blank=True)
+    last_complete_at = models.DateTimeField(null=True, blank=True)
+    last_full_at = models.DateTimeField(null=True, blank=True, help_text="Last full read of a scope that is read by changes")
+    watermark = models.DateTimeField(null=True, blank=True, help_text="Changes up to here are known")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error = models.TextField(blank=True, default="", help_text="In words, for people")
+    error_request_id = models.CharField(max_length=100, blank=True, default="")
+
+    objects = ScopeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["what", "region", "part"], name="scope_key")]
+        ordering = ["region", "what", "part"]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.what, self.region, self.part]))
+
+    @property
+    def is_running(self) -> bool:
+        return self.lease_until is not None and self.lease_until > timezone.now()
+
+    @property
+    def is_in_trouble(self) -> bool:
+        return self.state in {ScopeState.FAILED, ScopeState.HELD}
+
+    def is_stale(self, every: timedelta, now: datetime) -> bool:
+        """Whether the last complete read is older than three periods."""
+        return self.last_complete_at is None or now - self.last_complete_at > 3 * every
+
+
+class RunQuerySet(models.QuerySet["SyncRun"]):
+    def unfinished(self) -> Self:
+        return self.filter(outcome=RunOutcome.RUNNING)
+
+
+class SyncRun(models.Model):
+    """One read of a scope, kept as history: an auditor asks when we could not look."""
+
+    scope = models.ForeignKey(SyncScope, on_delete=models.CASCADE, related_name="runs")
+    generation = models.PositiveBigIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=RunOutcome, default=RunOutcome.RUNNING)
+    caller_account = models.CharField(max_length=12, blank=True, default="")
+    expected = models.PositiveIntegerField(null=True, blank=True, help_text="Rows that AWS' statistics announced")
+    read = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    missing = models.PositiveIntegerField(default=0)
+    gone = models.PositiveIntegerField(default=0)
+    cleaned = models.PositiveIntegerField(default=0, help_text="Rows with text that no database can store")
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    error_request_id = models.CharField(max_length=100, blank=True, default="")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scope", "generation"], name="run_key")]
+        indexes = [models.Index(fields=["scope", "-started_at"], name="run_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} #{self.generation}: {self.outcome}"
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None

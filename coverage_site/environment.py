@@ -1,0 +1,144 @@
+"""What the environment says, checked: a wrong or missing value stops the start with one clear line."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+SHORTEST_SECRET_KEY = 32
+
+env = environ.Env()
+
+
+def text(name: str, default: str = "") -> str:
+    return str(env.str(name, default=default)).strip()
+
+
+def number(name: str, default: float, *, at_least: float, at_most: float) -> float:
+    raw = text(name, str(default))
+    try:
+        value = float(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {raw!r}.") from None
+    if not at_least <= value <= at_most:
+        raise ImproperlyConfigured(f"{name} must be between {at_least:g} and {at_most:g}, not {raw!r}.")
+    return value
+
+
+def switch(name: str, *, default: bool) -> bool:
+    raw = text(name, "1" if default else "0").lower()
+    if raw in {"1", "true", "yes", "on"}:
+        return True
+    if raw in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {raw!r}.")
+
+
+def words(name: str) -> list[str]:
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = text(name, default).upper()
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+    return value
+
+
+def secret_key() -> str:
+    """SECRET_KEY, or the content of the file that SECRET_KEY_FILE names."""
+    path = text("SECRET_KEY_FILE")
+    key = text("SECRET_KEY")
+    if path:
+        try:
+            key = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"SECRET_KEY_FILE cannot be read: {error}.") from None
+    if not key:
+        raise ImproperlyConfigured("SECRET_KEY or SECRET_KEY_FILE is missing: give a long random text.")
+    if len(key) < SHORTEST_SECRET_KEY or key.startswith("django-insecure-"):
+        raise ImproperlyConfigured(f"SECRET_KEY is too weak: give at least {SHORTEST_SECRET_KEY} random characters.")
+    return key
+
+
+def allowed_hosts(*, debug: bool) -> list[str]:
+    hosts = words("ALLOWED_HOSTS")
+    if "*" in hosts:
+        raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts; * would accept every one.")
+    if not hosts and not debug:
+        raise ImproperlyConfigured("ALLOWED_HOSTS is missing: name the host that people type, for example coverage.example.com.")
+    return hosts
+
+
+def trusted_origins() -> list[str]:
+    origins = words("CSRF_TRUSTED_ORIGINS")
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+            raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS takes addresses such as https://coverage.example.com, not {origin!r}.")
+    return origins
+
+
+def regions() -> list[str]:
+    """The Regions to read. There is no default: probing every Region costs calls and answers nothing asked for."""
+    names = words("COVERAGE_REGIONS")
+    if not names:
+        raise ImproperlyConfigured(
+            "COVERAGE_REGIONS is missing: name the Regions to read, for example us-east-1,eu-west-1."
+            " `aws account list-regions --region-opt-status-contains ENABLED ENABLED_BY_DEFAULT` lists yours."
+        )
+    wrong = [name for name in names if not REGION.fullmatch(name)]
+    if wrong:
+        raise ImproperlyConfigured(f"COVERAGE_REGIONS: {wrong[0]!r} is not the name of a Region, such as us-east-1.")
+    return list(dict.fromkeys(names))
+
+
+def role_arn(name: str) -> str:
+    arn = text(name)
+    if arn and not ROLE_ARN.fullmatch(arn):
+        raise ImproperlyConfigured(f"{name} must be the ARN of an IAM role, not {arn!r}.")
+    return arn
+
+
+def redis_url() -> str:
+    url = text("REDIS_URL")
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    return url
+
+
+def broker_url(redis: str) -> str:
+    """Celery names the socket transport `redis+socket`; everything else calls the same address `unix`."""
+    return redis.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+
+
+def database(base_dir: Path) -> dict[str, Any]:
+    """SQLite waits for its lock instead of failing (IMMEDIATE, WAL); PostgreSQL keeps a pool of connections."""
+    raw = text("DATABASE_URL") or f"sqlite:///{base_dir / 'var' / 'coverage.sqlite3'}"
+    try:
+        config: dict[str, Any] = dict(env.db_url_config(raw))
+    except (ValueError, environ.ImproperlyConfigured):
+        raise ImproperlyConfigured("DATABASE_URL cannot be read: give postgres://user:password@host:5432/name or sqlite:///path.") from None
+    engine = config.get("ENGINE")
+    if engine == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        }
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    elif engine in {"django.db.backends.postgresql", "django.db.backends.postgresql_psycopg2"}:
+        config["ENGINE"] = "django.db.backends.postgresql"
+        config["CONN_HEALTH_CHECKS"] = True
+        config["OPTIONS"] = {
+            **config.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+        }
+    else:
+        raise ImproperlyConfigured("DATABASE_URL must name PostgreSQL (postgres://…) or SQLite (sqlite:///…).")
+    return config

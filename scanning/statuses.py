@@ -1,0 +1,118 @@
+"""The status map: what a status of AWS is called, which list it belongs to, what it means and what to do next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from django.utils.text import slugify
+
+from scanning.choices import Group, Kind, ResourceType, ScanStatusCode
+
+MAP = Path(__file__).with_name("status_map.json")
+
+TAB_OF_TYPE: dict[str, str] = {
+    ResourceType.AWS_EC2_INSTANCE: "instances",
+    ResourceType.AWS_ECR_REPOSITORY: "repositories",
+    ResourceType.AWS_ECR_CONTAINER_IMAGE: "images",
+    ResourceType.AWS_LAMBDA_FUNCTION: "lambda",
+}
+OTHER = "other"
+REPOSITORIES = "repositories"
+NOT_DOCUMENTED = "Not documented in this release."
+
+
+@dataclass(frozen=True)
+class Status:
+    """One status as people read it."""
+
+    key: str
+    label: str
+    detail: str
+    group: str
+    kind: str
+    meaning: str
+    action: str
+    doc: str
+
+    @property
+    def text(self) -> str:
+        """The label, with the detail that tells apart what shares it."""
+        return f"{self.label}: {self.detail}" if self.detail and self.detail != self.label else self.label
+
+
+def tab_of(resource_type: str) -> str:
+    """The tab of the status map that speaks of this resource type."""
+    return TAB_OF_TYPE.get(resource_type, OTHER)
+
+
+@cache
+def status_of(resource_type: str, code: str, reason: str, frequency: str = "") -> Status:
+    """The status of a row. Never fails: an unknown reason appears in its own words."""
+    tab = tab_of(resource_type)
+    if not code and not reason:
+        return Status("unknown", "Unknown", "", _group(tab, ""), Kind.FIX, "AWS gave no status for this resource.", "", "")
+    if tab == REPOSITORIES and frequency == "MANUAL" and reason not in {"ACCESS_DENIED", "INTERNAL_ERROR"}:
+        reason = "SCAN_FREQUENCY_MANUAL"
+    known = _known()
+    exact = (
+        known.get((tab, code, reason, frequency)) or known.get((tab, code, reason, "")) or known.get((OTHER, code, reason, ""))
+    )
+    if exact:
+        return exact if exact.group in _groups(tab) else _in_group(exact, _group(tab, code))
+    alike = next((status for (t, _, r, _), status in known.items() if t == tab and r == reason), None)
+    if alike:
+        return _in_group(alike, _group(tab, code))
+    label = reason.replace("_", " ").capitalize() or "Unknown"
+    kind = Kind.SCANNING if code == ScanStatusCode.ACTIVE else Kind.FIX
+    return Status(slugify(label), label, "", _group(tab, code), kind, NOT_DOCUMENTED, "", "")
+
+
+@cache
+def statuses_of_tab(tab: str) -> tuple[Status, ...]:
+    """Every status that the map knows for a tab, in the map's order, one for each key."""
+    seen: dict[str, Status] = {}
+    for (of_tab, *_), status in _known().items():
+        if of_tab == tab:
+            seen.setdefault(status.key, status)
+    return tuple(seen.values())
+
+
+@cache
+def map_version() -> bytes:
+    """Part of every row's content hash, so that a changed map rewrites the rows it was applied to."""
+    return sha256(MAP.read_bytes()).digest()[:8]
+
+
+@cache
+def _known() -> dict[tuple[str, str, str, str], Status]:
+    rows = json.loads(MAP.read_text(encoding="utf-8"))["statuses"]
+    return {
+        (row["tab"], row["status_code"], row["reason"], row["scan_frequency"] or ""): Status(
+            key=slugify(row["label"]),
+            label=row["label"],
+            detail=row["detail"],
+            group=row["group"],
+            kind=row["kind"],
+            meaning=row["meaning"],
+            action=row["action"],
+            doc=row["doc"],
+        )
+        for row in rows
+    }
+
+
+def _groups(tab: str) -> tuple[str, str]:
+    return (Group.ACTIVATED, Group.NOT_ACTIVATED) if tab == REPOSITORIES else (Group.SCANNING, Group.NOT_SCANNING)
+
+
+def _group(tab: str, code: str) -> str:
+    covered, not_covered = _groups(tab)
+    return covered if code == ScanStatusCode.ACTIVE else not_covered
+
+
+def _in_group(status: Status, group: str) -> Status:
+    return Status(**{**status.__dict__, "group": group})
