@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.contrib.auth.models import AbstractUser
@@ -79,6 +81,14 @@ class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
 
     def present(self) -> Self:
         return self.filter(departed_at=None)
+
+    def departed(self) -> Self:
+        return self.exclude(departed_at=None)
+
+    def ensure(self, account_ids: Iterable[str], seen_at: datetime) -> None:
+        """Know these accounts at least by their id: their resources are listed even where Organizations is denied."""
+        accounts = [AwsAccount(account_id=account_id, first_seen_at=seen_at) for account_id in sorted(account_ids)]
+        self.bulk_create(accounts, ignore_conflicts=True)
 
 
 class AwsAccount(models.Model):
@@ -163,6 +173,11 @@ class RegionalAccount(models.Model):
         return RelationshipStatus(self.relationship_status).label if known else self.relationship_status
 
 
+class ScanTypeStatusQuerySet(AccountRows["ScanTypeStatus"]):
+    def switched_off(self, scan_type: str) -> Self:
+        return self.filter(scan_type=scan_type, status__in=[Status.DISABLING, Status.DISABLED, Status.SUSPENDED])
+
+
 class ScanTypeStatus(models.Model):
     """Whether one scan type is activated for one account in one Region, as AWS last said."""
 
@@ -174,7 +189,7 @@ class ScanTypeStatus(models.Model):
     error_message = models.TextField(blank=True, default="")
     changed_at = models.DateTimeField(null=True, blank=True, help_text="When this dashboard saw the status change")
 
-    objects = AccountRows["ScanTypeStatus"].as_manager()
+    objects = ScanTypeStatusQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account_id", "region", "scan_type"], name="scan_type_status_key")]

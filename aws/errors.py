@@ -22,6 +22,10 @@ class EndlessPages(ReadError):
     """The tokens go round in a circle, or there are more pages than there can be."""
 
 
+class Held(ReadError):
+    """The read is complete, but what follows from it would take away too much to be done without a person."""
+
+
 class NotOffered(Exception):
     """AWS says in so many words that this Region is not opted in, or that Inspector is not offered in it."""
 

@@ -170,6 +170,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 55 * 60
 CELERY_TASK_TIME_LIMIT = 60 * 60
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "end runs whose worker is gone": {"task": "aws.tasks.abort_expired", "schedule": 30},
     "sync every Region": {"task": "scanning.tasks.dispatch_sync", "schedule": COVERAGE_SYNC_EVERY},
     "recount coverage": {"task": "scanning.tasks.recount", "schedule": crontab(hour="3", minute="17")},
     "purge what is past its retention": {"task": "scanning.tasks.purge", "schedule": crontab(hour="3", minute="47")},

@@ -1,0 +1,73 @@
+"""The request budget: Inspector's own limits are not published, so we keep to ours, for each account and Region.
+
+The counters live in Django's cache: with Redis they hold across all workers, without it in this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.core.cache import cache
+
+log = logging.getLogger(__name__)
+
+SLOT_SECONDS = 180
+"""A call that takes longer than this was killed: its slot is free again."""
+
+
+class RequestBudget:
+    """At most `at_once` calls at the same time and `rate` a second to one Region."""
+
+    def __init__(self, region: str, rate: float, at_once: int, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.region = region
+        self.rate = rate
+        self.at_once = at_once
+        self.sleep = sleep
+        self._slots: list[str] = []
+
+    def guard(self, client: Any) -> None:
+        """Make every call of this client wait for its turn."""
+        client.meta.events.register("before-call.inspector2", self._before_call)
+        client.meta.events.register("after-call.inspector2", self._after_call)
+        client.meta.events.register("after-call-error.inspector2", self._after_call)
+
+    def _before_call(self, **_: Any) -> None:
+        try:
+            self._slots.append(self.take_slot())
+            self.wait_for_rate()
+        except Exception:
+            # A cache that is away must not stop the reading: AWS' own throttling is answered by retries.
+            log.warning("The request budget cannot be kept: the cache does not answer")
+
+    def _after_call(self, **_: Any) -> None:
+        if self._slots:
+            slot = self._slots.pop()
+            try:
+                cache.delete(slot)
+            except Exception:
+                log.warning("A slot of the request budget stays taken for %s s: the cache does not answer", SLOT_SECONDS)
+
+    def take_slot(self) -> str:
+        """Wait until fewer than `at_once` calls are under way, and take a place among them."""
+        for _ in range(SLOT_SECONDS * 20):
+            for number in range(self.at_once):
+                slot = f"aws-call:{self.region}:{number}"
+                if cache.add(slot, 1, SLOT_SECONDS):
+                    return slot
+            self.sleep(0.05)
+        raise TimeoutError(f"No call to {self.region} ended within {SLOT_SECONDS} s")
+
+    def wait_for_rate(self) -> None:
+        """Wait for a second in which fewer than `rate` calls have begun (below 1: a longer window with one call)."""
+        window = max(1.0, 1 / self.rate)
+        most = max(1, int(self.rate * window))
+        while True:
+            now = time.time()
+            key = f"aws-rate:{self.region}:{int(now / window)}"
+            cache.add(key, 0, int(window) + 5)
+            if cache.incr(key) <= most:
+                return
+            self.sleep(window - now % window + 0.001)

@@ -1,0 +1,50 @@
+"""Read every page of a list call, or fail: a list that ends early looks exactly like one whose rows are gone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from aws.errors import EndlessPages, IncompletePage
+
+MOST_PAGES = 200_000
+ATTEMPTS = 3
+
+
+def pages(
+    client: Any, operation: str, result_key: str, *, most_pages: int = MOST_PAGES, **parameters: Any
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the result list of each page, page by page.
+
+    botocore makes an empty answer of a body that is cut, empty or HTML, and its own paginator then ends in peace. Here
+    each page must carry its result key; one that does not is asked for again with the same token, and then the read fails
+    with IncompletePage. A token that was seen before, or more than `most_pages` pages, fails with EndlessPages.
+    """
+    token: str | None = None
+    token_key = "nextToken"
+    seen: set[bytes] = set()
+    for _ in range(most_pages):
+        page = ask(client, operation, result_key, **parameters, **({token_key: token} if token else {}))
+        yield page[result_key]
+        token_key = "NextToken" if "NextToken" in page else "nextToken"
+        token = page.get(token_key)
+        if not token:
+            return
+        fingerprint = hashlib.blake2b(token.encode(errors="replace"), digest_size=16).digest()
+        if fingerprint in seen:
+            raise EndlessPages(f"{operation} gave a page token for the second time: its pages go round in a circle.")
+        seen.add(fingerprint)
+    raise EndlessPages(f"{operation} did not end within {most_pages:,} pages.")
+
+
+def ask(client: Any, operation: str, result_key: str, **parameters: Any) -> dict[str, Any]:
+    """One answer that carries its result list."""
+    for _ in range(ATTEMPTS):
+        answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        if isinstance(answer.get(result_key), list):
+            return answer
+    raise IncompletePage(
+        f"{operation} answered without its list {result_key!r}, {ATTEMPTS} times: the answer was cut or is not from AWS.",
+        request_id=str(answer.get("ResponseMetadata", {}).get("RequestId", "")),
+    )

@@ -1,0 +1,84 @@
+"""What is absent from a complete read: marked missing, asked for again, and only then gone.
+
+Data moves while it is read, so a row can slip between two pages. Nothing is therefore gone because one sweep did not
+see it: AWS must confirm it by id, or a second complete read must miss it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from aws.choices import ScopeState
+from aws.errors import Held
+from aws.runs import Run
+from scanning.inspector import batches
+
+ASK_AT_MOST = 200
+SECOND_READ_AFTER = timedelta(minutes=10)
+CHUNK = 500
+DRIFT_SHARE, DRIFT_ROWS = 0.01, 20
+
+
+@dataclass(frozen=True)
+class Absentee:
+    """A row of ours that the read did not see."""
+
+    pk: int
+    key: tuple[str, ...]
+    account_id: str
+    missing_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Absence:
+    """How one kind of row is marked; the callables run inside a fenced transaction, `still_there` outside of it."""
+
+    mark_missing: Callable[[list[int], datetime], None]
+    mark_gone: Callable[[list[int], datetime], None]
+    still_there: Callable[[Sequence[Absentee]], set[tuple[str, ...]]]
+
+
+def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str], absence: Absence) -> None:
+    """Mark what is missing, and what is gone. Raises Held if too much would go, or if the read was not complete.
+
+    `held_rows` is how many rows were held before the read; accounts in `excused` left or deactivated the scan type, so
+    that their rows are expected to go.
+    """
+    for some in batches([row.pk for row in absent if row.missing_since is None], CHUNK):
+        with run.writing() as now:
+            absence.mark_missing(some, now)
+    run.counts.missing = len(absent)
+    _hold_if_incomplete(run)
+    _hold_if_too_much(run, absent, held_rows, excused)
+    for some in batches(_gone(run, absent, absence), CHUNK):
+        with run.writing() as now:
+            absence.mark_gone(some, now)
+            run.counts.gone += len(some)
+            run.counts.missing -= len(some)
+
+
+def _hold_if_incomplete(run: Run) -> None:
+    expected, read = run.log.expected, run.counts.read
+    if expected is not None and abs(read - expected) > max(DRIFT_ROWS, DRIFT_SHARE * expected):
+        raise Held(f"AWS' statistics count {expected:,} rows but the list has {read:,}: what is absent may still be there.")
+
+
+def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused: set[str]) -> None:
+    unexpected = sum(row.account_id not in excused for row in absent)
+    if unexpected <= settings.COVERAGE_HOLD_ROWS or unexpected <= settings.COVERAGE_HOLD_SHARE * held_rows:
+        return
+    if run.scope.state == ScopeState.HELD and run.log.expected == run.counts.read:
+        return
+    raise Held(f"{unexpected:,} of {held_rows:,} rows are absent from this read; they are kept until this is confirmed.")
+
+
+def _gone(run: Run, absent: list[Absentee], absence: Absence) -> list[int]:
+    if len(absent) <= ASK_AT_MOST:
+        there = absence.still_there(absent)
+        return [row.pk for row in absent if row.key not in there]
+    return [row.pk for row in absent if row.missing_since and run.started_at - row.missing_since >= SECOND_READ_AFTER]
+

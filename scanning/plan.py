@@ -1,0 +1,44 @@
+"""Which resource types of a Region are read, and how many rows AWS announces for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from accounts.inspector import who_am_i
+from aws import session
+from aws.choices import RunOutcome, What
+from aws.models import SyncRun, SyncScope
+from aws.runs import Run, run_scope
+from scanning import inspector
+from scanning.choices import ResourceType
+
+STATISTICS = "statistics"
+"""The part of the scope that reads ListCoverageStatistics."""
+
+
+def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:
+    """Ask AWS which resource types the Region has: resource type → rows announced (None: not known).
+
+    Types that AWS lists and we do not know are read all the same. If the statistics cannot be read, every type that we
+    know of is read without them: one denied operation must not hide the rest.
+    """
+    totals: dict[str, int] = {}
+
+    def read(run: Run) -> None:
+        client = session.inspector(region)
+        caller = who_am_i(session.sts(region), client)
+        run.seen_by(caller.account_id, caller.kind)
+        totals.update(inspector.coverage_totals(client))
+        run.counts.read = sum(totals.values())
+
+    run = run_scope(What.COVERAGE, region, STATISTICS, read)
+    if run.outcome == RunOutcome.SKIPPED:
+        return run, {}
+    if run.outcome == RunOutcome.COMPLETE:
+        return run, dict.fromkeys(sorted(_read_before(region)), 0) | dict(sorted(totals.items()))
+    return run, dict.fromkeys(sorted({*ResourceType.values, *_read_before(region)}))
+
+
+def _read_before(region: str) -> Iterable[str]:
+    scopes = SyncScope.objects.of(What.COVERAGE).filter(region=region).exclude(part=STATISTICS)
+    return scopes.values_list("part", flat=True)
