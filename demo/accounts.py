@@ -8,15 +8,21 @@ from demo.calls import Answer, Call, Operation
 from demo.errors import AwsError, denied, invalid
 from demo.organization import SCAN_TYPES, WIRE_NAMES, Account, Organization, Row
 from demo.paging import make_token, page_size, read_token
+from demo.transitions import settle
 
 NO_ACCESS = "Invoking account does not have access to this account"
 DEFAULT_SETTINGS: dict[str, Any] = {
     "ecrConfiguration": {
-        "rescanDurationState": {"rescanDuration": "DAYS_90", "status": "SUCCESS", "pullDateRescanDuration": "DAYS_90",
-                                "pullDateRescanMode": "LAST_PULL_DATE", "updatedAt": 1_700_000_000.0}
+        "rescanDurationState": {
+            "rescanDuration": "DAYS_90",
+            "status": "SUCCESS",
+            "pullDateRescanDuration": "DAYS_90",
+            "pullDateRescanMode": "LAST_PULL_DATE",
+            "updatedAt": 1_700_000_000.0,
+        }
     },
     "ec2Configuration": {"scanModeState": {"scanMode": "EC2_HYBRID", "scanModeStatus": "SUCCESS"}},
-}  # fmt: skip
+}
 
 
 def is_admin(organization: Organization, call: Call) -> bool:
@@ -151,17 +157,6 @@ def overall_status(account: Account, region: str) -> str:
     return next((status for status in order if status in found), "DISABLED")
 
 
-def settle(organization: Organization, region: str, account: Account) -> None:
-    """Move an account's transitions on by one read."""
-    for scan_type in SCAN_TYPES:
-        transition = organization.transitions.get((region, account.id, scan_type))
-        if transition is None:
-            continue
-        transition.reads_left -= 1
-        if transition.reads_left < 0 and organization.clock() >= transition.due_at:
-            organization.finish_transition(region, account, scan_type)
-
-
 def describe_organization_configuration(organization: Organization, call: Call) -> Answer:
     require_admin(organization, call, "describe the organization configuration")
     return {
@@ -187,7 +182,9 @@ def effective_settings(organization: Organization, region: str, account_id: str)
     """An account's settings: its own, else its administrator's, else AWS' defaults."""
     admin = organization.admins.get(region)
     account = organization.accounts.get(account_id)
-    inherited = organization.settings.get((region, admin), {}) if admin and account and account.is_member(region) else {}
+    inherited = (
+        organization.settings.get((region, admin), {}) if admin and account and account.is_member(region) else {}
+    )
     return DEFAULT_SETTINGS | inherited | organization.settings.get((region, account_id), {})
 
 
@@ -300,7 +297,12 @@ def list_usage_totals(organization: Organization, call: Call) -> Answer:
             {
                 "accountId": account_id,
                 "usage": [
-                    {"type": name, "total": total, "estimatedMonthlyCost": round(total * prices[name], 4), "currency": "USD"}
+                    {
+                        "type": name,
+                        "total": total,
+                        "estimatedMonthlyCost": round(total * prices[name], 4),
+                        "currency": "USD",
+                    }
                     for name, total in usages.items()
                 ],
             }

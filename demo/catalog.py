@@ -30,21 +30,37 @@ VECTORS = (
 )
 
 OS_PACKAGES = (
-    ("openssl", "3.0.8", "3.0.14"), ("curl", "8.3.0", "8.9.1"), ("glibc", "2.34", "2.34-117"), ("zlib", "1.2.11", "1.3.1"),
-    ("kernel", "6.1.79", "6.1.102"), ("bash", "5.2.15", "5.2.26"), ("libxml2", "2.10.4", "2.12.9"), ("sudo", "1.9.13", "1.9.15"),
-    ("openssh-server", "8.7p1", "9.8p1"), ("systemd", "252.4", "252.23"), ("expat", "2.5.0", "2.6.3"), ("krb5-libs", "1.20.1", "1.21.3"),
-    ("python3", "3.9.16", "3.9.20"), ("vim-minimal", "9.0.2120", "9.1.0697"), ("tar", "1.34", "1.35"), ("libcurl4", "7.88.1", "7.88.1-10+deb12u7"),
-)  # fmt: skip
+    ("openssl", "3.0.8", "3.0.14"),
+    ("curl", "8.3.0", "8.9.1"),
+    ("glibc", "2.34", "2.34-117"),
+    ("zlib", "1.2.11", "1.3.1"),
+    ("kernel", "6.1.79", "6.1.102"),
+    ("bash", "5.2.15", "5.2.26"),
+    ("libxml2", "2.10.4", "2.12.9"),
+    ("sudo", "1.9.13", "1.9.15"),
+    ("openssh-server", "8.7p1", "9.8p1"),
+    ("systemd", "252.4", "252.23"),
+    ("expat", "2.5.0", "2.6.3"),
+    ("krb5-libs", "1.20.1", "1.21.3"),
+    ("python3", "3.9.16", "3.9.20"),
+    ("vim-minimal", "9.0.2120", "9.1.0697"),
+    ("tar", "1.34", "1.35"),
+    ("libcurl4", "7.88.1", "7.88.1-10+deb12u7"),
+)
 LIBRARIES = (
-    ("requests", "2.28.1", "2.32.0", "PYTHONPKG", "requirements.txt"), ("urllib3", "1.26.9", "1.26.19", "PYTHONPKG", "requirements.txt"),
+    ("requests", "2.28.1", "2.32.0", "PYTHONPKG", "requirements.txt"),
+    ("urllib3", "1.26.9", "1.26.19", "PYTHONPKG", "requirements.txt"),
     ("jinja2", "3.1.2", "3.1.4", "PYTHONPKG", "site-packages/jinja2-3.1.2.dist-info/METADATA"),
-    ("lodash", "4.17.20", "4.17.21", "NPM", "node_modules/lodash/package.json"), ("axios", "0.27.2", "1.7.4", "NPM", "node_modules/axios/package.json"),
-    ("express", "4.18.1", "4.20.0", "NPM", "node_modules/express/package.json"), ("ws", "8.5.0", "8.17.1", "NPM", "node_modules/ws/package.json"),
+    ("lodash", "4.17.20", "4.17.21", "NPM", "node_modules/lodash/package.json"),
+    ("axios", "0.27.2", "1.7.4", "NPM", "node_modules/axios/package.json"),
+    ("express", "4.18.1", "4.20.0", "NPM", "node_modules/express/package.json"),
+    ("ws", "8.5.0", "8.17.1", "NPM", "node_modules/ws/package.json"),
     ("org.yaml:snakeyaml", "1.30", "2.0", "JAR", "app/lib/snakeyaml-1.30.jar"),
     ("com.fasterxml.jackson.core:jackson-databind", "2.13.2", "2.13.4.2", "JAR", "app/lib/jackson-databind-2.13.2.jar"),
-    ("golang.org/x/net", "v0.7.0", "v0.23.0", "GOMOD", "go.mod"), ("rack", "2.2.4", "2.2.9", "BUNDLER", "Gemfile.lock"),
+    ("golang.org/x/net", "v0.7.0", "v0.23.0", "GOMOD", "go.mod"),
+    ("rack", "2.2.4", "2.2.9", "BUNDLER", "Gemfile.lock"),
     ("Newtonsoft.Json", "12.0.3", "13.0.1", "NUGET", "app.deps.json"),
-)  # fmt: skip
+)
 FLAWS = (
     "allows a remote attacker to run code with a crafted request",
     "reads beyond the end of a buffer when it parses a malformed header",
@@ -56,26 +72,84 @@ FLAWS = (
     "discloses a token in its log when debugging is switched on",
 )
 
-PORTS = (("SSH", 22, 22, "HIGH"), ("RDP", 3389, 3389, "HIGH"), ("HTTP", 80, 80, "MEDIUM"), ("HTTPS", 443, 443, "LOW"),
-         ("PostgreSQL", 5432, 5432, "HIGH"), ("Redis", 6379, 6379, "HIGH"), ("a range of ports", 1024, 65535, "MEDIUM"),
-         ("DNS", 53, 53, "INFORMATIONAL"))  # fmt: skip
+PORTS = (
+    ("SSH", 22, 22, "HIGH"),
+    ("RDP", 3389, 3389, "HIGH"),
+    ("HTTP", 80, 80, "MEDIUM"),
+    ("HTTPS", 443, 443, "LOW"),
+    ("PostgreSQL", 5432, 5432, "HIGH"),
+    ("Redis", 6379, 6379, "HIGH"),
+    ("a range of ports", 1024, 65535, "MEDIUM"),
+    ("DNS", 53, 53, "INFORMATIONAL"),
+)
 
 WEAKNESSES = (
-    ("CWE-89", "SQL injection", "python/sql-injection@v1.0", "HIGH", "A query is put together from a request's own text."),
-    ("CWE-798", "Hardcoded credentials", "python/hardcoded-credentials@v1.0", "CRITICAL", "A secret is written into the source."),
+    (
+        "CWE-89",
+        "SQL injection",
+        "python/sql-injection@v1.0",
+        "HIGH",
+        "A query is put together from text of the request.",
+    ),
+    (
+        "CWE-798",
+        "Hardcoded credentials",
+        "python/hardcoded-credentials@v1.0",
+        "CRITICAL",
+        "A secret is written into the source.",
+    ),
     ("CWE-78", "OS command injection", "python/os-command-injection@v1.0", "HIGH", "Untrusted text reaches a shell."),
-    ("CWE-22", "Path traversal", "javascript/path-traversal@v1.0", "HIGH", "A file name from outside is opened unchecked."),
-    ("CWE-327", "Insecure cryptography", "java/insecure-cryptography@v1.0", "MEDIUM", "A weak algorithm protects data."),
+    (
+        "CWE-22",
+        "Path traversal",
+        "javascript/path-traversal@v1.0",
+        "HIGH",
+        "A file name from outside is opened unchecked.",
+    ),
+    (
+        "CWE-327",
+        "Insecure cryptography",
+        "java/insecure-cryptography@v1.0",
+        "MEDIUM",
+        "A weak algorithm protects data.",
+    ),
     ("CWE-117", "Log injection", "javascript/log-injection@v1.0", "LOW", "Line breaks from outside reach the log."),
-    ("CWE-311", "Missing encryption of sensitive data", "python/missing-encryption@v1.0", "MEDIUM", "Personal data is stored in the clear."),
-)  # fmt: skip
+    (
+        "CWE-311",
+        "Missing encryption of sensitive data",
+        "python/missing-encryption@v1.0",
+        "MEDIUM",
+        "Personal data is stored as it is.",
+    ),
+)
 
 SNIPPETS = {
-    "CWE-89": 'def find(event):\n    name = event["name"]\n    query = "SELECT * FROM orders WHERE name = \'" + name + "\'"\n    return run(query)',
-    "CWE-798": 'def connect():\n    user = "reporting"\n    password = "example-only"\n    return open_connection(user, password)',
-    "CWE-78": 'def convert(event):\n    source = event["file"]\n    command = f"convert {source} out.png"\n    return os.system(command)',
+    "CWE-89": (
+        "def find(event):",
+        '    name = event["name"]',
+        '    query = "SELECT * FROM orders WHERE name = \'" + name + "\'"',
+        "    return run(query)",
+    ),
+    "CWE-798": (
+        "def connect():",
+        '    user = "reporting"',
+        '    password = "example-only"',
+        "    return open_connection(user, password)",
+    ),
+    "CWE-78": (
+        "def convert(event):",
+        '    source = event["file"]',
+        '    command = f"convert {source} out.png"',
+        "    return os.system(command)",
+    ),
 }
-PLAIN_SNIPPET = 'def lambda_handler(event, context):\n    value = event["value"]\n    result = process(value)\n    return {"body": result}'
+"""Source lines around a weakness, the marked one third."""
+PLAIN_SNIPPET = (
+    "def lambda_handler(event, context):",
+    '    value = event["value"]',
+    "    result = process(value)",
+    '    return {"body": result}',
+)
 
 
 @cache
@@ -89,7 +163,7 @@ def vulnerabilities() -> tuple[tuple[str, str, Details], ...]:
 
 def _vulnerability(random: Random, number: int, kind: str, package: tuple[str, ...]) -> tuple[str, str, Details]:
     name, version, fixed = package[:3]
-    severity = random.choices(list(SEVERITY_WEIGHTS), SEVERITY_WEIGHTS.values())[0]
+    severity = random.choices(list(SEVERITY_WEIGHTS), list(SEVERITY_WEIGHTS.values()))[0]
     score = round(random.uniform(*SCORES[severity]), 1)
     identifier = f"CVE-{random.randint(2021, 2026)}-{90000 + number}"
     fixable = random.random() < 0.75
@@ -130,10 +204,14 @@ def _vulnerability(random: Random, number: int, kind: str, package: tuple[str, .
             details["inspectorScore"] = score
             details["inspectorScoreDetails"] = {
                 "adjustedCvss": {
-                    "scoreSource": source, "cvssSource": source, "version": "3.1", "score": score,
-                    "scoringVector": vector, "adjustments": [],
+                    "scoreSource": source,
+                    "cvssSource": source,
+                    "version": "3.1",
+                    "score": score,
+                    "scoringVector": vector,
+                    "adjustments": [],
                 }
-            }  # fmt: skip
+            }
     if details["exploitAvailable"] == "YES":
         details["exploitabilityDetails"] = {"lastKnownExploitAt": published + 5_000_000}
     return kind, severity, details
@@ -164,9 +242,12 @@ def network_paths() -> tuple[tuple[str, Details], ...]:
             steps = [
                 {"componentId": f"{prefix}-{random.getrandbits(68):017x}", "componentType": f"AWS::EC2::{kind}"}
                 for prefix, kind in (
-                    ("igw", "InternetGateway"), ("acl", "NetworkAcl"), ("sg", "SecurityGroup"), ("eni", "NetworkInterface"),
+                    ("igw", "InternetGateway"),
+                    ("acl", "NetworkAcl"),
+                    ("sg", "SecurityGroup"),
+                    ("eni", "NetworkInterface"),
                 )
-            ]  # fmt: skip
+            ]
             details = {
                 "title": f"{ports.capitalize()} is reachable from an Internet Gateway - {protocol}",
                 "description": text,

@@ -106,7 +106,7 @@ SORTS: dict[str, Callable[[Finding], Any]] = {
     "ECR_IMAGE_REPOSITORY_NAME": _STRINGS["ecrImageRepositoryName"],
     "ECR_IMAGE_REGISTRY": _STRINGS["ecrImageRegistry"],
     "NETWORK_PROTOCOL": _STRINGS["networkProtocol"],
-    "COMPONENT_TYPE": lambda finding: (_components(finding, "componentType") or [None])[0],
+    "COMPONENT_TYPE": lambda finding: next(iter(_components(finding, "componentType")), None),
     "VULNERABILITY_ID": _STRINGS["vulnerabilityId"],
     "VULNERABILITY_SOURCE": _STRINGS["vulnerabilitySource"],
     "INSPECTOR_SCORE": FILTERS["inspectorScore"][1],
@@ -164,12 +164,19 @@ def matching(organization: Organization, call: Call) -> Iterable[Finding]:
     """The findings this caller may see that pass the filters."""
     accepts: Predicate = matcher(FILTERS, call, COMPARISONS)
     visible = organization.visible_accounts(call.account_id, call.region)
-    wanted = [one.get("value") for one in (call.params.get("filterCriteria") or {}).get("resourceId") or []
-              if one.get("comparison") == "EQUALS"]  # fmt: skip
+    wanted = [
+        one.get("value")
+        for one in (call.params.get("filterCriteria") or {}).get("resourceId") or []
+        if one.get("comparison") == "EQUALS"
+    ]
     comparisons = {one.get("comparison") for one in (call.params.get("filterCriteria") or {}).get("resourceId") or []}
     if wanted and comparisons == {"EQUALS"}:
         candidates: Iterable[Finding] = sorted(
-            (one for resource_id in set(wanted) for one in organization.findings_with_resource_id(call.region, resource_id)),
+            (
+                one
+                for resource_id in set(wanted)
+                for one in organization.findings_with_resource_id(call.region, resource_id)
+            ),
             key=lambda finding: finding.serial,
         )
     else:
@@ -325,7 +332,9 @@ def _more(finding: Finding) -> Row:
         "evidences": [
             {
                 "evidenceRule": "Package on the resource",
-                "evidenceDetail": ", ".join(f"{one['name']} {one['version']}" for one in vulnerability["vulnerablePackages"]),
+                "evidenceDetail": ", ".join(
+                    f"{one['name']} {one['version']}" for one in vulnerability["vulnerablePackages"]
+                ),
                 "severity": finding.severity,
             }
         ]
@@ -358,7 +367,7 @@ def batch_get_code_snippet(organization: Organization, call: Call) -> Answer:
             message = "The finding has no code snippet"
             errors.append({"findingArn": finding.arn, "errorCode": "CODE_SNIPPET_NOT_FOUND", "errorMessage": message})
             continue
-        lines = SNIPPETS.get(code["cwes"][0], PLAIN_SNIPPET).split("\n")
+        lines = SNIPPETS.get(code["cwes"][0], PLAIN_SNIPPET)
         first = code["filePath"]["startLine"] - 2
         results.append(
             {

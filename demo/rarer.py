@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from demo import weights, words
 
 Row = dict[str, Any]
+Maker = Callable[[Random, int, str, str], Row]
 
 
 def code_repository(random: Random, number: int, region: str, account_id: str) -> Row:
@@ -15,7 +17,8 @@ def code_repository(random: Random, number: int, region: str, account_id: str) -
     commit = f"{random.getrandbits(160):040x}"
     return {
         "resourceType": "CODE_REPOSITORY",
-        "resourceId": f"arn:aws:inspector2:{region}:{account_id}:codesecurity-project/project-{random.getrandbits(64):016x}",
+        "resourceId": f"arn:aws:inspector2:{region}:{account_id}:codesecurity-project/"
+        f"project-{random.getrandbits(64):016x}",
         "scanType": "CODE",
         "resourceMetadata": {
             "codeRepository": {
@@ -73,11 +76,18 @@ def azure_machine(random: Random, number: int, region: str, account_id: str) -> 
 def azure_image(random: Random, number: int, region: str, account_id: str) -> Row:
     registry = "exampleregistry.azurecr.io"
     kinds: tuple[tuple[str, str, Row], ...] = (
-        ("registry/containerImage", f"/shop/api@sha256:{random.getrandbits(256):064x}",
-         {"containerImage": {"imageTags": ["latest"]}, "containerRepository": {"name": "shop/api"}}),
-        ("registry/containerRepository", f"/shop/api-{number}", {"containerRepository": {"name": f"shop/api-{number}"}}),
+        (
+            "registry/containerImage",
+            f"/shop/api@sha256:{random.getrandbits(256):064x}",
+            {"containerImage": {"imageTags": ["latest"]}, "containerRepository": {"name": "shop/api"}},
+        ),
+        (
+            "registry/containerRepository",
+            f"/shop/api-{number}",
+            {"containerRepository": {"name": f"shop/api-{number}"}},
+        ),
         ("registries", f"/{number}", {"containerRegistry": {"name": registry}}),
-    )  # fmt: skip
+    )
     kind, suffix, metadata = kinds[number % 3]
     return {
         "resourceType": f"Microsoft.ContainerRegistry/{kind}",
@@ -92,13 +102,22 @@ def azure_image(random: Random, number: int, region: str, account_id: str) -> Ro
 def google_machine(random: Random, number: int, region: str, account_id: str) -> Row:
     project = "example-shop-project"
     kinds: tuple[tuple[str, str, Row], ...] = (
-        ("compute.googleapis.com/Instance", f"//compute.googleapis.com/projects/{project}/zones/europe-west1-b/instances/",
-         {"vmInstance": {"tags": {"team": random.choice(words.TEAMS)}, "platform": "LINUX"}}),
-        ("cloudfunctions.googleapis.com/Function", f"//cloudfunctions.googleapis.com/projects/{project}/functions/",
-         {"serverlessFunction": {"serverlessFunctionName": f"resize-{number}", "runtime": "python312"}}),
-        ("artifactregistry.googleapis.com/DockerImage", f"//artifactregistry.googleapis.com/projects/{project}/images/",
-         {"containerImage": {"imageTags": ["stable"]}, "containerRepository": {"name": "shop"}}),
-    )  # fmt: skip
+        (
+            "compute.googleapis.com/Instance",
+            f"//compute.googleapis.com/projects/{project}/zones/europe-west1-b/",
+            {"vmInstance": {"tags": {"team": random.choice(words.TEAMS)}, "platform": "LINUX"}},
+        ),
+        (
+            "cloudfunctions.googleapis.com/Function",
+            f"//cloudfunctions.googleapis.com/projects/{project}/functions/",
+            {"serverlessFunction": {"serverlessFunctionName": f"resize-{number}", "runtime": "python312"}},
+        ),
+        (
+            "artifactregistry.googleapis.com/DockerImage",
+            f"//artifactregistry.googleapis.com/projects/{project}/images/",
+            {"containerImage": {"imageTags": ["stable"]}, "containerRepository": {"name": "shop"}},
+        ),
+    )
     resource_type, prefix, metadata = kinds[number % 3]
     return {
         "resourceType": resource_type,
@@ -120,7 +139,7 @@ def future(random: Random, number: int, region: str, account_id: str) -> Row:
     }
 
 
-MAKERS = (
+MAKERS: tuple[tuple[Maker, tuple[weights.Status, ...], float], ...] = (
     (code_repository, weights.CODE_REPOSITORIES, 0.35),
     (ami, weights.MACHINE_IMAGES, 0.25),
     (azure_machine, weights.CLOUD, 0.12),

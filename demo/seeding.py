@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from random import Random
 
 from demo import weights, words
 from demo.catalog import Details, code_weaknesses, network_paths, vulnerabilities
-from demo.organization import LAMBDA_CODE_REGIONS, Account, Organization, Resource, seconds
+from demo.organization import Account, Organization, Resource
+from demo.rarer import MAKERS, Maker
+from demo.records import LAMBDA_CODE_REGIONS, seconds
 from demo.weights import Deck, Status
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
@@ -62,8 +64,13 @@ class Seeding:
 
     def seed_accounts(self) -> None:
         """Accounts of every kind; after the special ones, members named after a product and its environment."""
-        foundation = (("organization-management", ""), ("security-tooling", "Security"), ("log-archive", "Security"),
-                      ("network-hub", "Infrastructure"), ("shared-services", "Infrastructure"))  # fmt: skip
+        foundation = (
+            ("organization-management", ""),
+            ("security-tooling", "Security"),
+            ("log-archive", "Security"),
+            ("network-hub", "Infrastructure"),
+            ("shared-services", "Infrastructure"),
+        )
         for name, unit in foundation:
             self.add_account(name, unit)
         for name, unit in islice(_names(), self.wanted_accounts - len(foundation)):
@@ -105,7 +112,9 @@ class Seeding:
             if random.random() < 0.15:
                 on.add("AMI")
             scan_types[region] = dict.fromkeys(sorted(on), "ENABLED")
-        return self.organization.add_account(next(self.ids), name=name, ou=unit, scan_types=scan_types, joined_at=joined)
+        return self.organization.add_account(
+            next(self.ids), name=name, ou=unit, scan_types=scan_types, joined_at=joined
+        )
 
     def seed_settings(self) -> None:
         """Automatic activation differs between the Regions, deep inspection has paths of its own."""
@@ -272,14 +281,12 @@ class Seeding:
 
     def seed_rarer_types(self, count: int) -> None:
         """Code repositories, machine images, other clouds, and a type that nobody knows yet."""
-        from demo.rarer import MAKERS
-
         for maker, statuses, share in MAKERS:
             deck = Deck(self.random, statuses)
             for number in range(max(len(statuses), round(count * share))):
                 self.add_rarer(maker, number, deck.deal())
 
-    def add_rarer(self, maker: Callable[[Random, int, str, str], dict[str, object]], number: int, status: Status) -> None:
+    def add_rarer(self, maker: Maker, number: int, status: Status) -> None:
         scan_type = maker.__name__.upper() if maker.__name__.upper() in self.places else "EC2"
         region, account_id = self.deal_places(scan_type, 1)[0]
         last = self.scanned_at(status)
@@ -367,6 +374,6 @@ def _scan_mode(random: Random, reason: str) -> str | None:
         return "EC2_AGENTLESS"
     if reason.startswith("DEEP_INSPECTION") or reason == "STALE_INVENTORY":
         return "EC2_SSM_AGENT_BASED"
-    return random.choices(
-        ("EC2_SSM_AGENT_BASED", "EC2_AGENTLESS", "EC2_INSPECTOR_AGENT_BASED", None), (68, 24, 5, 3)
-    )[0]
+    return random.choices(("EC2_SSM_AGENT_BASED", "EC2_AGENTLESS", "EC2_INSPECTOR_AGENT_BASED", None), (68, 24, 5, 3))[
+        0
+    ]

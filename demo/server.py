@@ -36,13 +36,15 @@ from moto.organizations.responses import OrganizationsResponse
 from moto.sts.responses import TokenResponse
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from demo import accounts, coverage, directory, findings
+from demo import accounts, activation, aggregations, coverage, directory, findings
 from demo.calls import Call, Operation
 from demo.errors import AwsError
 from demo.faults import Fault, FaultScript, Response
 from demo.organization import Organization
 
-INSPECTOR: dict[str, Operation] = coverage.OPERATIONS | accounts.OPERATIONS | findings.OPERATIONS
+INSPECTOR: dict[str, Operation] = (
+    coverage.OPERATIONS | accounts.OPERATIONS | activation.OPERATIONS | findings.OPERATIONS | aggregations.OPERATIONS
+)
 CONTROL = "/_stand-in/"
 LOG_LENGTH = 100_000
 
@@ -206,9 +208,7 @@ class StandIn:
     def _identify(self, environ: dict[str, Any], path: str) -> Call:
         """Who calls what, from the signature's scope, the path and the body."""
         body = _read(environ)
-        scope = re.search(
-            r"Credential=([^/]+)/\d+/([^/]*)/([^/]*)/aws4_request", environ.get("HTTP_AUTHORIZATION", "")
-        )
+        scope = re.search(r"Credential=([^/]+)/\d+/([^/]*)/([^/]*)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
         key, region, service = scope.groups() if scope else ("", "", "")
         params: Any
         if service == "sts":
