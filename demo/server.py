@@ -49,20 +49,20 @@ CONTROL = "/_stand-in/"
 LOG_LENGTH = 100_000
 
 _current: ContextVar[tuple[StandIn, Call]] = ContextVar("current request of the stand-in")
-_Reply = tuple[int, dict[str, str], str]
+_Reply = tuple[str, dict[str, str | int]]
+"""What moto takes from a handler: the body, and the headers with the HTTP status among them."""
 
 
-def _answer(operations: Mapping[str, Operation], error_status: int | None = None) -> _Reply:
+def _answer(operations: Mapping[str, Operation]) -> _Reply:
     """Run the operation of the current request and put its answer, or its error, into AWS' form."""
     stand_in, call = _current.get()
-    headers = {"Content-Type": "application/json"}
+    headers: dict[str, str | int] = {"Content-Type": "application/json"}
     try:
         with stand_in.organization.lock:
-            answer = operations[call.operation](stand_in.organization, call)
-            return 200, headers, json.dumps(answer)
+            return json.dumps(operations[call.operation](stand_in.organization, call)), headers
     except AwsError as error:
         body = {"__type": error.code, "message": error.message, **error.members}
-        return error_status or error.status, headers | {"x-amzn-ErrorType": error.code}, json.dumps(body)
+        return json.dumps(body), headers | {"status": error.status, "x-amzn-ErrorType": error.code}
 
 
 class Inspector(Inspector2Response):
@@ -183,7 +183,8 @@ class StandIn:
             response = self._control(environ["REQUEST_METHOD"], path.removeprefix(CONTROL), _read(environ))
         else:
             response = self._respond(environ, path)
-        headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
+        ours = ("content-length", "status")
+        headers = [(name, value) for name, value in response.headers.items() if name.lower() not in ours]
         start_response(f"{response.status} Stand-In", [*headers, ("Content-Length", str(len(response.body)))])
         return [response.body]
 
