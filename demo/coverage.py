@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from demo.calls import Answer, Call, Operation
 from demo.errors import invalid
-from demo.organization import Organization, Resource, Row
+from demo.organization import Organization, Resource, Row, after_serial
 from demo.paging import Getter, make_token, matcher, page_size, path, read_token
 
 COMPARISONS = ("EQUALS", "NOT_EQUALS")
@@ -118,13 +118,8 @@ def _candidates(organization: Organization, call: Call, after: int) -> Iterator[
         named = {one.serial: one for wanted in ids for one in organization.with_id(call.region, wanted)}
         return iter([named[serial] for serial in sorted(named) if serial > after])
     lists = organization.lists(call.region, _wanted(call, "resourceType") or None)
-    ahead = (_after(rows, after) for rows in lists)
+    ahead = (after_serial(rows, after) for rows in lists)
     return heapq.merge(*ahead, key=lambda resource: resource.serial)
-
-
-def _after(rows: list[Resource], serial: int) -> Iterator[Resource]:
-    for index in range(bisect_right(rows, serial, key=lambda one: one.serial), len(rows)):
-        yield rows[index]
 
 
 def _wanted(call: Call, field: str) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from demo.calls import Answer, Call, Operation
@@ -124,25 +125,25 @@ def list_findings(organization: Organization, call: Call) -> Answer:
     """One page of findings, sorted as asked; without sortCriteria in the order in which they were first seen."""
     size = page_size(call.params, 100)
     after = read_token(call)
-    found = matching(organization, call)
     sort = call.params.get("sortCriteria")
-    key = _sort_key(sort)
-    if sort is not None:
-        found = sorted(found, key=key, reverse=sort["sortOrder"] == "DESC")
-    page: list[Finding] = []
-    for finding in found:
-        if after is not None and not _comes_after(key(finding), after, sort):
-            continue
-        if len(page) == size:
-            token = make_token(call, list(key(page[-1])))
-            return {"findings": [finding_row(one) for one in page], "nextToken": token}
-        page.append(finding)
-    return {"findings": [finding_row(one) for one in page]}
-
-
-def _sort_key(sort: dict[str, str] | None) -> Callable[[Finding], tuple[Any, ...]]:
     if sort is None:
-        return lambda finding: (finding.serial,)
+        found = matching(organization, call, after[0] if after else 0)
+        page = list(islice(found, size + 1))
+        position = [page[size - 1].serial] if len(page) > size else None
+    else:
+        key, downwards = _sort_key(sort), sort["sortOrder"] == "DESC"
+        everything = sorted(matching(organization, call), key=key, reverse=downwards)
+        if after is not None:
+            last = tuple(after)
+            everything = [one for one in everything if (key(one) < last if downwards else key(one) > last)]
+        page = everything[: size + 1]
+        position = list(key(page[size - 1])) if len(page) > size else None
+    answer: Answer = {"findings": [finding_row(one) for one in page[:size]]}
+    return answer | ({"nextToken": make_token(call, position)} if position else {})
+
+
+def _sort_key(sort: Mapping[str, str]) -> Callable[[Finding], tuple[Any, ...]]:
+    """Order by the field, findings without it first; `serial` makes the order total."""
     if sort.get("field") not in SORTS:
         raise invalid(f"Unknown sort field '{sort.get('field')}'", field="sortCriteria.field")
     if sort.get("sortOrder") not in ("ASC", "DESC"):
@@ -156,32 +157,23 @@ def _sort_key(sort: dict[str, str] | None) -> Callable[[Finding], tuple[Any, ...
     return key
 
 
-def _comes_after(key: tuple[Any, ...], after: list[Any], sort: dict[str, str] | None) -> bool:
-    return key < tuple(after) if sort and sort["sortOrder"] == "DESC" else key > tuple(after)
-
-
-def matching(organization: Organization, call: Call) -> Iterable[Finding]:
-    """The findings this caller may see that pass the filters."""
+def matching(organization: Organization, call: Call, after: int = 0) -> Iterator[Finding]:
+    """The findings this caller may see that pass the filters, beginning after a serial number."""
     accepts: Predicate = matcher(FILTERS, call, COMPARISONS)
     visible = organization.visible_accounts(call.account_id, call.region)
-    wanted = [
-        one.get("value")
-        for one in (call.params.get("filterCriteria") or {}).get("resourceId") or []
-        if one.get("comparison") == "EQUALS"
-    ]
-    comparisons = {one.get("comparison") for one in (call.params.get("filterCriteria") or {}).get("resourceId") or []}
-    if wanted and comparisons == {"EQUALS"}:
-        candidates: Iterable[Finding] = sorted(
-            (
-                one
-                for resource_id in set(wanted)
-                for one in organization.findings_with_resource_id(call.region, resource_id)
-            ),
-            key=lambda finding: finding.serial,
-        )
-    else:
-        candidates = organization.findings(call.region)
-    return [one for one in candidates if one.account_id in visible and accepts(one)]
+    for finding in _candidates(organization, call, after):
+        if finding.account_id in visible and accepts(finding):
+            yield finding
+
+
+def _candidates(organization: Organization, call: Call, after: int) -> Iterable[Finding]:
+    """The findings of the resources that are named, else all of the Region."""
+    named = (call.params.get("filterCriteria") or {}).get("resourceId") or []
+    if not named or any(one.get("comparison") != "EQUALS" for one in named):
+        return organization.findings(call.region, after)
+    ids = {one["value"] for one in named}
+    found = [one for resource_id in ids for one in organization.findings_with_resource_id(call.region, resource_id)]
+    return sorted((one for one in found if one.serial > after), key=lambda finding: finding.serial)
 
 
 def finding_row(finding: Finding) -> Row:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from demo.records import (
     JOINED,
@@ -29,6 +30,9 @@ from demo.records import (
 from demo.transitions import Transition
 
 __all__ = ["SCAN_TYPES", "WIRE_NAMES", "Account", "Finding", "Organization", "Resource", "Row"]
+
+
+_Numbered = TypeVar("_Numbered", Resource, Finding)
 
 
 class Organization:
@@ -73,7 +77,8 @@ class Organization:
         self._serial = 0
         self._lists: dict[tuple[str, str], list[Resource]] = {}
         self._by_id: dict[tuple[str, str], list[Resource]] = {}
-        self._findings: dict[str, dict[str, Finding]] = {}
+        self._findings: dict[str, list[Finding]] = {}
+        self._by_arn: dict[tuple[str, str], Finding] = {}
         self._of_resource: dict[tuple[str, str], list[Finding]] = {}
 
     @classmethod
@@ -324,7 +329,8 @@ class Organization:
         """Take a resource off the list, its findings with it, or a single finding."""
         with self.lock:
             if isinstance(what, Finding):
-                del self._findings[what.region][what.arn]
+                _delete(self._findings[what.region], what)
+                del self._by_arn[what.region, what.arn]
                 self._of_resource[what.region, what.resource.resource_id].remove(what)
                 return
             self.unlist_resource(what)
@@ -333,7 +339,7 @@ class Organization:
 
     def unlist_resource(self, resource: Resource) -> None:
         """Take a resource off the list and keep its findings."""
-        self._lists[resource.region, resource.resource_type].remove(resource)
+        _delete(self._lists[resource.region, resource.resource_type], resource)
         same = self._by_id[resource.region, resource.resource_id]
         same.remove(resource)
         if not same:
@@ -396,16 +402,17 @@ class Organization:
                 details=details if details is not None else example(type),
                 overrides=wire(overrides),
             )
-            self._findings.setdefault(resource.region, {})[finding.arn] = finding
+            self._findings.setdefault(resource.region, []).append(finding)
+            self._by_arn[resource.region, finding.arn] = finding
             self._of_resource.setdefault((resource.region, resource.resource_id), []).append(finding)
         return finding
 
-    def findings(self, region: str) -> Iterable[Finding]:
-        """The findings of a Region in the order of `serial`."""
-        return self._findings.get(region, {}).values()
+    def findings(self, region: str, after: int = 0) -> Iterator[Finding]:
+        """The findings of a Region in the order of `serial`, beginning after one."""
+        return after_serial(self._findings.get(region, []), after)
 
     def finding(self, region: str, arn: str) -> Finding | None:
-        return self._findings.get(region, {}).get(arn)
+        return self._by_arn.get((region, arn))
 
     def findings_with_resource_id(self, region: str, resource_id: str) -> list[Finding]:
         """The findings of a resource, whichever of its scan types made them, and after it is gone too."""
@@ -421,6 +428,20 @@ class Organization:
 
     def _hex(self, digits: int) -> str:
         return f"{self.random.getrandbits(digits * 4):0{digits}x}"
+
+
+def after_serial(rows: list[_Numbered], serial: int) -> Iterator[_Numbered]:
+    """The rows of a list that is sorted by `serial`, beginning after one; found without walking over those before."""
+    for index in range(bisect_right(rows, serial, key=_serial_of), len(rows)):
+        yield rows[index]
+
+
+def _delete(rows: list[_Numbered], row: _Numbered) -> None:
+    del rows[bisect_left(rows, row.serial, key=_serial_of)]
+
+
+def _serial_of(row: Resource | Finding) -> int:
+    return row.serial
 
 
 def _row(resource_type: str, resource_id: str, account_id: str, scan_type: str = "PACKAGE") -> Row:

@@ -139,7 +139,7 @@ def wire(value: Any) -> Any:
     """A value as it goes over the wire: datetimes become epoch seconds, containers are copied."""
     if isinstance(value, datetime):
         return seconds(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: wire(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [wire(one) for one in value]

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import asdict, replace
@@ -135,21 +136,24 @@ class _RequestHandler(MotoRequestHandler):
 class StandIn:
     """The organization on a port of its own; as a context manager it runs in a thread of this process."""
 
-    def __init__(self, organization: Organization, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, organization: Organization, host: str = "127.0.0.1", port: int = 0, *, poll_seconds: float = 0.01
+    ) -> None:
         self.organization = organization
         self.calls: list[Call] = []
         """Every request since the start or since `calls.clear()`."""
         self.faults = FaultScript()
         self.keys: dict[str, str] = {}
         """Access key -> account, besides the keys that carry twelve digits; all others are the default caller's."""
-        self._host, self._port = host, port
+        self._host, self._port, self._poll_seconds = host, port, poll_seconds
         self._server: BaseWSGIServer | None = None
 
     def start(self) -> None:
         """Listen, and answer in the background."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = make_server(self._host, self._port, self, threaded=True, request_handler=_RequestHandler)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True, name="stand-in").start()
+        serve, often = self._server.serve_forever, (self._poll_seconds,)
+        threading.Thread(target=serve, args=often, daemon=True, name="stand-in").start()
 
     def stop(self) -> None:
         if self._server is not None:
@@ -185,6 +189,8 @@ class StandIn:
             response = self._respond(environ, path)
         ours = ("content-length", "status")
         headers = [(name, value) for name, value in response.headers.items() if name.lower() not in ours]
+        if "x-amzn-requestid" not in {name.lower() for name, _ in headers}:
+            headers.append(("x-amzn-RequestId", str(uuid.uuid4())))
         start_response(f"{response.status} Stand-In", [*headers, ("Content-Length", str(len(response.body)))])
         return [response.body]
 
@@ -315,7 +321,7 @@ def main(arguments: list[str] | None = None) -> None:
         signal.signal(number, lambda *_: ended.set())
     organization = Organization.seeded(options.seed, options.accounts, options.resources)
     organization.settle_seconds = 20.0
-    with StandIn(organization, options.host, options.port) as stand_in:
+    with StandIn(organization, options.host, options.port, poll_seconds=0.5) as stand_in:
         print(f"Stand-in AWS listening on {stand_in.url}", flush=True)
         while not ended.wait(options.tick_seconds or None):
             organization.tick()

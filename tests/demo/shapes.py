@@ -58,7 +58,7 @@ def _scalar(shape: Shape, value: Any, where: str) -> list[str]:
     ):
         return [f"{where}: {value!r} is no {shape.type_name}"]
     member = where.rpartition(".")[2]
-    if isinstance(shape, StringShape):
+    if isinstance(shape, StringShape) and isinstance(value, str):
         if shape.enum and member not in OPEN_ENUMS and value not in {*shape.enum, *UNDECLARED.get(member, ())}:
             return [f"{where}: {value!r} is not in the enum {shape.name}"]
         low, high = shape.metadata.get("min", 0), shape.metadata.get("max", 10**9)
@@ -70,5 +70,6 @@ def _scalar(shape: Shape, value: Any, where: str) -> list[str]:
 def check_body(service: str, operation: str, body: bytes) -> None:
     """Fail if the body of a good answer breaks the operation's output shape."""
     model = get_session().get_service_model(service).operation_model(operation)
+    assert model.output_shape is not None
     found = violations(model.output_shape, json.loads(body))
     assert not found, f"{service} {operation}: {found[:10]}"
