@@ -49,11 +49,13 @@ def asked_accounts(call: Call, most: int = 100, name: str = "accountIds") -> lis
 
 
 def reachable(organization: Organization, call: Call, account_id: str) -> Account | None:
-    """The account if this caller may ask about it: itself, or a member of its own."""
+    """The account if this caller may ask about it: itself, or a member of its own, suspended ones included."""
     account = organization.accounts.get(account_id)
     if account is None or account.refuses:
         return None
-    return account if account_id in organization.visible_accounts(call.account_id, call.region) else None
+    suspended = is_admin(organization, call) and account.relationships.get(call.region) == "ACCOUNT_SUSPENDED"
+    visible = organization.visible_accounts(call.account_id, call.region)
+    return account if suspended or account_id in visible else None
 
 
 def refusal(organization: Organization, call: Call, account_id: str, scan_type: str = "") -> Row | None:
@@ -113,6 +115,7 @@ def get_member(organization: Organization, call: Call) -> Answer:
 
 
 def _member(organization: Organization, call: Call, account: Account) -> Row:
+    settle(organization, call.region, account, membership=True)
     return {
         "accountId": account.id,
         "relationshipStatus": account.relationships[call.region],

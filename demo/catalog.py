@@ -196,25 +196,27 @@ def _vulnerability(random: Random, number: int, kind: str, package: tuple[str, .
         },
     }
     if severity not in ("INFORMATIONAL", "UNTRIAGED"):
-        vector = random.choice(VECTORS)
-        details["packageVulnerabilityDetails"]["cvss"] = [
-            {"baseScore": score, "scoringVector": vector, "version": "3.1", "source": source}
-        ]
-        if random.random() < 0.8:
-            details["inspectorScore"] = score
-            details["inspectorScoreDetails"] = {
-                "adjustedCvss": {
-                    "scoreSource": source,
-                    "cvssSource": source,
-                    "version": "3.1",
-                    "score": score,
-                    "scoringVector": vector,
-                    "adjustments": [],
-                }
-            }
+        details |= _score(random, details["packageVulnerabilityDetails"], source, score)
     if details["exploitAvailable"] == "YES":
         details["exploitabilityDetails"] = {"lastKnownExploitAt": published + 5_000_000}
     return kind, severity, details
+
+
+def _score(random: Random, vulnerability: dict[str, Any], source: str, score: float) -> dict[str, Any]:
+    """Give the vulnerability its CVSS and, for most, return the members with Inspector's own score."""
+    vector = random.choice(VECTORS)
+    vulnerability["cvss"] = [{"baseScore": score, "scoringVector": vector, "version": "3.1", "source": source}]
+    if random.random() > 0.8:
+        return {}
+    adjusted = {
+        "scoreSource": source,
+        "cvssSource": source,
+        "version": "3.1",
+        "score": score,
+        "scoringVector": vector,
+        "adjustments": [],
+    }
+    return {"inspectorScore": score, "inspectorScoreDetails": {"adjustedCvss": adjusted}}
 
 
 def _package(

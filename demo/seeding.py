@@ -85,7 +85,9 @@ class Seeding:
         for account in suspended:
             account.state = "SUSPENDED"
             account.relationships = dict.fromkeys(REGIONS, "ACCOUNT_SUSPENDED")
-            account.scan_types.clear()
+            account.scan_types = {
+                region: dict.fromkeys(types, "SUSPENDED") for region, types in account.scan_types.items()
+            }
         suspended[-1].state = "PENDING_CLOSURE"
         refusing.refuses = True
         removed.relationships = dict.fromkeys(REGIONS, "REMOVED")

@@ -217,13 +217,9 @@ class StandIn:
         body = _read(environ)
         scope = re.search(r"Credential=([^/]+)/\d+/([^/]*)/([^/]*)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
         key, region, service = scope.groups() if scope else ("", "", "")
-        params: Any
-        if service == "sts":
-            params = dict(parse_qsl(body.decode()))
-            operation = params.get("Action", "")
-        else:
-            params = json.loads(body) if body else {}
-            operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or OPERATION_OF_PATH.get(path, path)
+        params = _params(environ, body)
+        target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        operation = target or params.get("Action") or OPERATION_OF_PATH.get(path, path)
         session = _session(environ)
         digits = re.search(r"\d{12}", key)
         account_id = self.keys.get(key) or (digits.group() if digits else self.organization.admin)
@@ -281,6 +277,17 @@ def _read(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _params(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """The request's parameters, sent as JSON or as a form; a body that is neither has none."""
+    if str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(body.decode(errors="replace")))
+    try:
+        params = json.loads(body)
+    except ValueError:
+        return {}
+    return params if isinstance(params, dict) else {}
 
 
 def _session(environ: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,10 +43,10 @@ def begin_transition(organization: Organization, region: str, account: Account, 
     organization.transitions[region, account.id, what] = Transition(target, organization.settle_reads, due_at)
 
 
-def settle(organization: Organization, region: str, account: Account) -> None:
-    """Count one read of the account's status; a transition that is due arrives."""
+def settle(organization: Organization, region: str, account: Account, *, membership: bool = False) -> None:
+    """Count one read of the account's scan types, or of its membership; a transition that is due arrives."""
     for key, transition in list(organization.transitions.items()):
-        if key[:2] == (region, account.id):
+        if key[:2] == (region, account.id) and (key[2] == MEMBERSHIP) == membership:
             transition.reads_left -= 1
             if transition.reads_left < 0 and organization.clock() >= transition.due_at:
                 arrive(organization, region, account, key[2])

@@ -136,6 +136,21 @@ def test_status_tells_reachable_accounts_from_the_others(organization: Organizat
     assert answer["failedAccounts"][0]["errorMessage"] == "Invoking account does not have access to this account"
 
 
+def test_a_suspended_member_says_so(organization: Organization, connect: Connect) -> None:
+    account = organization.accounts[MEMBER]
+    account.state, account.relationships["us-east-1"] = "SUSPENDED", "ACCOUNT_SUSPENDED"
+    organization.add_instance(account_id=MEMBER)
+    client = connect()
+    (suspended,) = client.batch_get_account_status(accountIds=[MEMBER])["accounts"]
+    assert suspended["state"]["status"] == "SUSPENDED"
+    assert client.list_coverage()["coveredResources"] == []
+
+
+def test_other_services_are_motos_own(connect: Connect) -> None:
+    regions = {one["RegionName"] for one in connect("ec2", check=False).describe_regions()["Regions"]}
+    assert {"us-east-1", "eu-west-1"} <= regions
+
+
 def test_status_without_ids_is_the_callers_own(connect: Connect) -> None:
     (own,) = connect(account_id=MEMBER).batch_get_account_status()["accounts"]
     assert own["accountId"] == MEMBER

@@ -128,7 +128,7 @@ def test_accounts_of_every_kind_are_there() -> None:
     assert len({one.ou for one in accounts}) >= 5
     assert all(one.email.endswith("@example.com") for one in accounts)
     statuses = {status for one in accounts for types in one.scan_types.values() for status in types.values()}
-    assert statuses == {"ENABLED", "ENABLING", "DISABLING"}
+    assert statuses == {"ENABLED", "ENABLING", "DISABLING", "SUSPENDED"}
     assert "payments-prod" in {one.name for one in accounts}
 
 
