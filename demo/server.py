@@ -2,6 +2,9 @@
 
 moto routes the requests and knows the protocols; the handlers below are translations of one line. Around moto stands a
 small WSGI application that tells who calls, keeps the log and plays the fault script.
+
+Other processes reach the latter two under /_stand-in/: GET or DELETE calls; GET, POST (one entry or a list) or DELETE
+faults; POST tick {"times": n}; POST truth {"region", "resource_type"}; GET health.
 """
 
 from __future__ import annotations

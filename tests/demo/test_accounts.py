@@ -42,6 +42,19 @@ def test_an_assumed_role_acts_in_its_account(aws: StandIn, organization: Organiz
     assert [row["resourceId"] for row in rows] == [own.resource_id]
 
 
+def test_an_assumed_role_ends_with_its_time(connect: Connect, monkeypatch: pytest.MonkeyPatch, aws: StandIn) -> None:
+    role = connect("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{MEMBER}:role/reader", RoleSessionName="coverage", DurationSeconds=900
+    )
+    keys = role["Credentials"]
+    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name="us-east-1")
+    client = session.client("inspector2", endpoint_url=aws.url)
+    client.list_coverage()
+    later = keys["Expiration"].timestamp() + 1
+    monkeypatch.setattr("demo.server.time.time", lambda: later)
+    assert refusal_of(client.list_coverage)[:2] == (403, "ExpiredTokenException")
+
+
 def test_the_administrator_learns_who_it_is_from_an_error(connect: Connect) -> None:
     status, code, message = refusal_of(connect().get_delegated_admin_account)
     assert (status, code, message) == (400, "ValidationException", "Invoking account is the delegated admin.")
@@ -72,6 +85,8 @@ def test_the_administrator_can_be_another_one_in_one_region(organization: Organi
     organization.admins["eu-west-1"] = OTHER
     assert refusal_of(connect().get_delegated_admin_account)[1] == "ValidationException"
     assert refusal_of(connect(region="eu-west-1").list_members)[1] == "AccessDeniedException"
+    members = connect(account_id=OTHER, region="eu-west-1").list_members()["members"]
+    assert [one["accountId"] for one in members] == [MEMBER], "an administrator is not its own member"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,9 @@ def test_a_resources_findings_are_found_by_its_id(organization: Organization, co
     one, other = organization.add_instance(), organization.add_instance()
     wanted = [organization.add_finding(one).arn, organization.add_finding(one, type="NETWORK_REACHABILITY").arn]
     organization.add_finding(other)
-    assert arns(connect(), filterCriteria=equals(resourceId=one.resource_id)) == wanted
+    criteria = equals(resourceId=one.resource_id)
+    assert arns(connect(), filterCriteria=criteria) == wanted
+    assert arns(connect(), filterCriteria=criteria, PaginationConfig={"PageSize": 1}) == wanted
 
 
 @pytest.mark.parametrize("order", ["ASC", "DESC"])
