@@ -82,6 +82,10 @@ class RunQuerySet(models.QuerySet["SyncRun"]):
     def unfinished(self) -> Self:
         return self.filter(outcome=RunOutcome.RUNNING)
 
+    def latest_of_each_scope(self) -> Self:
+        """The run under way or, where none is, the last one."""
+        return self.filter(generation=F("scope__generation"))
+
 
 class SyncRun(models.Model):
     """One read of a scope, kept as history: an auditor asks when we could not look."""

@@ -23,6 +23,10 @@ class ResourceType(models.TextChoices):
     AWS_ACCOUNT = "AWS_ACCOUNT", "AWS account"
 
 
+STATISTICS = "statistics"
+"""The part of a coverage scope that reads ListCoverageStatistics; the other parts are resource types."""
+
+
 class ScanType(models.TextChoices):
     """How a resource is scanned."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Self
+from urllib.parse import quote
 
 from django.db import models
 from django.db.models import Q, Sum, Value
 from django.db.models.functions import StrIndex
+from django.urls import reverse
 
 from accounts.models import AccountRows, Person
-from scanning.choices import NOT_COVERED, FindingStatus, Group, ResourceType, ScanType, Severity
+from scanning.choices import NOT_COVERED, FindingStatus, FindingType, ResourceType, ScanType, Severity
+from scanning.statuses import Status, status_of
 
 NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 """Sorts before every time: the sort key of a resource that was never scanned."""
@@ -24,8 +28,18 @@ class CoveredResourceQuerySet(AccountRows["CoveredResource"]):
         """What is not gone. A resource that is missing from the last read is still shown, and marked."""
         return self.filter(gone_at=None)
 
+    def missing(self) -> Self:
+        return self.exclude(missing_since=None)
+
+    def at(self, region: str, account_id: str, resource_id: str) -> Self:
+        """One resource: a row for each of its scan types."""
+        return self.filter(region=region, account_id=account_id, resource_id=resource_id)
+
     def of_types(self, resource_types: Iterable[str]) -> Self:
         return self.filter(resource_type__in=list(resource_types))
+
+    def of_other_types(self, resource_types: Iterable[str]) -> Self:
+        return self.exclude(resource_type__in=list(resource_types))
 
     def of_scan_type(self, scan_type: str) -> Self:
         return self.filter(scan_type=scan_type)
@@ -45,8 +59,14 @@ class CoveredResourceQuerySet(AccountRows["CoveredResource"]):
     def of_kind(self, kinds: list[str]) -> Self:
         return self.filter(kind__in=kinds)
 
-    def on_platform(self, platform: str) -> Self:
-        return self.filter(platform=platform)
+    def on_platforms(self, platforms: list[str]) -> Self:
+        return self.filter(platform__in=platforms)
+
+    def never_scanned(self) -> Self:
+        return self.filter(last_scanned_at=None)
+
+    def last_scanned_before(self, at: datetime) -> Self:
+        return self.filter(sort_last_scanned__lt=at, last_scanned_at__isnull=False)
 
     def mentioning(self, text: str) -> Self:
         """Those whose name or id contains the text, whatever its case."""
@@ -73,6 +93,17 @@ class CoveredResourceQuerySet(AccountRows["CoveredResource"]):
             resource_id__gte=prefix,
             resource_id__lt=prefix + "g",
         )
+
+
+PLAIN_PATH = re.compile(r"(?!.*//)(?!(.*/)?\.{1,2}(/|$))[^/].*", re.DOTALL)
+"""An id whose slashes browsers and proxies leave alone."""
+
+
+def resource_url(region: str, account_id: str, resource_id: str) -> str:
+    """The canonical address of a resource. Slashes that would not survive the way are percent-encoded."""
+    if PLAIN_PATH.fullmatch(resource_id):
+        return reverse("resource", args=[region, account_id, resource_id])
+    return reverse("resource", args=[region, account_id, "-"]).removesuffix("-/") + quote(resource_id, safe=":@$,") + "/"
 
 
 class CoveredResource(models.Model):
@@ -130,9 +161,25 @@ class CoveredResource(models.Model):
     def __str__(self) -> str:
         return self.label
 
+    def get_absolute_url(self) -> str:
+        return resource_url(self.region, self.account_id, self.resource_id)
+
     @property
     def label(self) -> str:
         return self.name or self.resource_id
+
+    @property
+    def status(self) -> Status:
+        return status_of(self.resource_type, self.status_code, self.status_reason, self.scan_frequency)
+
+    @property
+    def type_label(self) -> str:
+        known = self.resource_type in ResourceType
+        return str(ResourceType(self.resource_type).label) if known else self.resource_type
+
+    @property
+    def scan_type_label(self) -> str:
+        return str(ScanType(self.scan_type).label) if self.scan_type in ScanType else self.scan_type
 
     @property
     def is_covered(self) -> bool:
@@ -262,9 +309,31 @@ class Finding(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def get_absolute_url(self) -> str:
+        return reverse("finding", args=[self.finding_arn])
+
+    @property
+    def type_label(self) -> str:
+        return str(FindingType(self.type).label) if self.type in FindingType else self.type
+
+    @property
+    def status_label(self) -> str:
+        return str(FindingStatus(self.status).label) if self.status in FindingStatus else self.status
+
     @property
     def severity_label(self) -> str:
         return Severity(self.severity).label if self.severity in Severity else self.severity
+
+
+class FindingCountQuerySet(AccountRows["FindingCount"]):
+    def of_resources(self, resources: Iterable[CoveredResource]) -> Self:
+        """The counts beside these rows (and perhaps some more: the three ids are narrowed one by one)."""
+        rows = list(resources)
+        return self.filter(
+            account_id__in={row.account_id for row in rows},
+            region__in={row.region for row in rows},
+            resource_id__in={row.resource_id for row in rows},
+        )
 
 
 class FindingCount(models.Model):
@@ -281,7 +350,7 @@ class FindingCount(models.Model):
     informational = models.PositiveIntegerField(default=0)
     untriaged = models.PositiveIntegerField(default=0)
 
-    objects = AccountRows["FindingCount"].as_manager()
+    objects = FindingCountQuerySet.as_manager()
 
     class Meta:
         constraints = [

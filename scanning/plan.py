@@ -10,10 +10,7 @@ from aws.choices import RunOutcome, What
 from aws.models import SyncRun, SyncScope
 from aws.runs import Run, run_scope
 from scanning import inspector
-from scanning.choices import ResourceType
-
-STATISTICS = "statistics"
-"""The part of the scope that reads ListCoverageStatistics."""
+from scanning.choices import STATISTICS, ResourceType
 
 
 def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:

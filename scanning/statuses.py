@@ -82,6 +82,14 @@ def statuses_of_tab(tab: str) -> tuple[Status, ...]:
 
 
 @cache
+def statuses_with(tab: str, key: str) -> tuple[Status, ...]:
+    """What shares one label on a tab: one status, or several that their detail or meaning tells apart."""
+    alike = [status for (of_tab, *_), status in _known().items() if of_tab in {tab, OTHER} and status.key == key]
+    own = [status for (of_tab, *_), status in _known().items() if of_tab == tab and status.key == key]
+    return tuple({(status.detail, status.meaning): status for status in own or alike}.values())
+
+
+@cache
 def map_version() -> bytes:
     """Part of every row's content hash, so that a changed map rewrites the rows it was applied to."""
     return sha256(MAP.read_bytes()).digest()[:8]

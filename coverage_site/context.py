@@ -1,0 +1,12 @@
+"""What every template may ask for."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from scanning.frame import Frame, frame_of
+
+
+def site(request: HttpRequest) -> dict[str, Frame]:
+    """`site`: how fresh the pages are, the tabs and the tiles. Nothing is read until a template asks."""
+    return {"site": frame_of(request)}

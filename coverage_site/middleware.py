@@ -1,0 +1,48 @@
+"""What goes for every response: nobody else may keep it, and a fragment never holds a login form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def private_responses(get_response: GetResponse) -> GetResponse:
+    """Keep every page out of shared caches and off the disk: it shows what one person may see.
+
+    `Vary` tells a page from the fragment at the same address.
+    """
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
+        patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request"))
+        return response
+
+    return respond
+
+
+def login_for_fragments(get_response: GetResponse) -> GetResponse:
+    """A fragment asked for without a session sends the whole page to the login, and back to where it stands."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        login = resolve_url(settings.LOGIN_URL)
+        is_sent_away = response.status_code == 302 and response.get("Location", "").partition("?")[0] == login
+        htmx = getattr(request, "htmx", None)
+        if not isinstance(htmx, HtmxDetails) or not htmx or not is_sent_away:
+            return response
+        page = htmx.current_url_abs_path
+        target = f"{login}?{urlencode({'next': page})}" if page else response["Location"]
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+
+    return respond

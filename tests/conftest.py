@@ -1,0 +1,83 @@
+"""The ground for all tests: the environment that the settings ask for, the people, and how they log in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+import pytest
+
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "coverage_site.settings",
+    "SECRET_KEY": "only for tests: " + "0123456789" * 5,
+    "DEBUG": "0",
+    "COVERAGE_INSECURE_HTTP": "1",
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "COVERAGE_REGIONS": "us-east-1,eu-west-1",
+}
+for name, value in ENVIRONMENT.items():
+    os.environ[name] = value
+os.environ.setdefault("STATIC_ROOT", tempfile.mkdtemp(prefix="static-"))
+
+
+def pytest_configure() -> None:
+    """Static files as they lie there, and passwords that cost nothing to hash."""
+    from django.conf import settings
+
+    backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": backend}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+# --- People. Their accounts: tests/factories.py
+
+
+@pytest.fixture
+def viewer(db):
+    """Sees every account."""
+    from tests import factories
+
+    return factories.person("viewer", role="viewer")
+
+
+@pytest.fixture
+def account_viewer(db):
+    """Sees one account: factories.PAYMENTS."""
+    from tests import factories
+
+    return factories.person("account-viewer", role="account_viewer", accounts=[factories.PAYMENTS])
+
+
+@pytest.fixture
+def delegated_admin(db):
+    """May activate, for every account."""
+    from tests import factories
+
+    return factories.person("delegated-admin", role="delegated_admin", all_accounts=True)
+
+
+@pytest.fixture
+def nobody(db):
+    """A person without a role."""
+    from tests import factories
+
+    return factories.person("nobody")
+
+
+@pytest.fixture
+def as_person(db) -> Callable:
+    """A client that is logged in as this person."""
+    from django.test import Client
+
+    def log_in(person):
+        client = Client()
+        client.force_login(person)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def as_viewer(viewer, as_person):
+    return as_person(viewer)
