@@ -20,6 +20,13 @@ def markup(shape: str, *values: object) -> SafeString:
     )
 
 
+def noun_for(number: int, plural: str) -> str:
+    """The noun in the form that goes with the number."""
+    if number != 1:
+        return plural
+    return plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
+
+
 def age_words(age: timedelta) -> str:
     """An age in the largest unit that says enough: “4 minutes”, “9 days”."""
     seconds = int(age.total_seconds())

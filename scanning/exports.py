@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from accounts.models import Person
-from coverage_site.paging import ordered, read_order
+from coverage_site.paging import Order, ordered, read_order
 from scanning.columns import Sheet, counted_findings, metadata_value
 from scanning.filters import CoverageFilters
 from scanning.frame import Frame
 from scanning.lists import in_group, narrowed_rows
 from scanning.models import CoveredResource
 from scanning.tables import SORTS
-from scanning.tabs import CoverageTab
+from scanning.tabs import CoverageTab, TabTable
 
 ROWS_AT_ONCE = 1000
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -27,11 +27,20 @@ Value = Callable[[CoveredResource, Sheet], object]
 
 def exported(tab: CoverageTab, filters: CoverageFilters, frame: Frame, person: Person) -> Iterator[str]:
     """The lines of the file, the heading first; of Lambda both tables, told apart by scan_type."""
+    orders = {
+        spec: read_order(filters.query.get(f"{spec.prefix}sort", ""), SORTS, default="name") for spec in tab.tables
+    }
+    return _lines(tab, filters, frame, person, orders)
+
+
+def _lines(
+    tab: CoverageTab, filters: CoverageFilters, frame: Frame, person: Person, orders: Mapping[TabTable, Order]
+) -> Iterator[str]:
+    """Everything that can be refused was refused before: once the first line is out, the status is, too."""
     columns = {**COMMON, **OWN.get(tab.slug, OWN_OF_OTHERS)}
     line = csv.writer(_Lines()).writerow
     yield line(columns)
-    for spec in tab.tables:
-        order = read_order(filters.query.get(f"{spec.prefix}sort", ""), SORTS, default="name")
+    for spec, order in orders.items():
         rows = ordered(in_group(narrowed_rows(spec, filters, frame, person), filters.chosen_group), order)
         found = rows.iterator(chunk_size=ROWS_AT_ONCE)
         while chunk := list(islice(found, ROWS_AT_ONCE)):

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Person
 from aws.choices import ScopeState
-from coverage_site.drawing import ago, clock
+from coverage_site.drawing import ago, clock, noun_for
 from coverage_site.links import changed, known
 from scanning.choices import Group, ResourceType
 from scanning.freshness import Freshness, Trouble
@@ -180,7 +180,7 @@ class Frame:
             key=f"{tab.slug}-{table.prefix}tile",
             address=tab_url(tab) + changed(self.shared_query, {"group": tab.not_covered.value}),
             number=f"{gap:,}" if is_known else "—",
-            label=f"{table.noun}{kind} {verb}",
+            label=f"{noun_for(gap if is_known else 0, table.noun)}{kind} {verb}",
             note=(f"of {listed:,} listed" if listed else "none listed") if is_known else "not read yet",
             share=share,
             share_label=f"{share} percent {done}",

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count
 
 from accounts.models import Person
+from coverage_site.drawing import noun_for
 from coverage_site.links import changed
 from coverage_site.paging import Page, page_of, read_cursor, read_order, read_per_page
 from scanning.choices import Group
@@ -35,6 +36,14 @@ class TabList:
     first_page: str
     previous: str
     next: str
+
+    @property
+    def total_in_words(self) -> str:
+        return f"{self.total:,} {noun_for(self.total, self.spec.noun)}"
+
+    @property
+    def listed_in_words(self) -> str:
+        return f"{self.listed:,} {noun_for(self.listed, self.spec.noun)}"
 
     @property
     def shown(self) -> int:
