@@ -51,9 +51,9 @@ def rows_of(visible: CoveredResourceQuerySet, region: str, account_id: str, reso
 
 
 def path_of(row: CoveredResource) -> str:
-    """The resource's address as the server sees it: decoded, without the slash at its end."""
+    """The resource's address as the server sees it: decoded."""
     root = reverse("resource", args=[row.region, row.account_id, "-"]).removesuffix("-/")
-    return root + row.resource_id.rstrip("/")
+    return f"{root}{row.resource_id}/"
 
 
 def account_name(person: Person, account_id: str) -> str:
@@ -129,7 +129,7 @@ def _history(rows: Sequence[CoveredResource]) -> list[Change]:
         became = status_of(row.resource_type, change.to_code, change.to_reason, change.to_frequency)
         changes.append(Change(change.at, row.scan_type_label, draw_status(became)))
     if len(found) <= CHANGES_SHOWN:
-        first = {change.resource_id: change for change in reversed(found)}
+        first = {change.resource_id: change for change in found}
         for row in rows:
             earliest = first.get(row.pk)
             was = row.status

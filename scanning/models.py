@@ -95,7 +95,7 @@ class CoveredResourceQuerySet(AccountRows["CoveredResource"]):
         )
 
 
-PLAIN_PATH = re.compile(r"(?!.*//)(?!(.*/)?\.{1,2}(/|$))[^/].*", re.DOTALL)
+PLAIN_PATH = re.compile(r"(?!.*//)(?!.*/\Z)(?!(.*/)?\.{1,2}(/|\Z))[^/].*", re.DOTALL)
 """An id whose slashes browsers and proxies leave alone."""
 
 

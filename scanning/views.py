@@ -67,7 +67,7 @@ def resource(request: HttpRequest, region: str, account_id: str, resource_id: st
     rows = details.rows_of(visible, region, account_id, resource_id)
     if not rows:
         raise Http404
-    if request.path_info.rstrip("/") != details.path_of(rows[0]):
+    if request.path != details.path_of(rows[0]):
         return redirect(rows[0])
     return render(request, "scanning/resource.html", details.resource_context(request.GET, person, frame, rows))
 
