@@ -8,5 +8,8 @@ from scanning.frame import Frame, frame_of
 
 
 def site(request: HttpRequest) -> dict[str, Frame]:
-    """`site`: how fresh the pages are, the tabs and the tiles. Nothing is read until a template asks."""
-    return {"site": frame_of(request)}
+    """`frame`: how fresh the pages are, the tabs and the tiles. Nothing is read until a template asks.
+
+    Not called `site`: Django's login view has a variable of that name.
+    """
+    return {"frame": frame_of(request)}

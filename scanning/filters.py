@@ -15,6 +15,7 @@ from django.http import QueryDict
 
 from accounts.models import AwsAccount, Person
 from coverage_site.links import changed, known
+from coverage_site.paging import PER_PAGE_DEFAULT
 from scanning.choices import Group, Kind, Platform
 from scanning.models import CoveredResourceQuerySet
 from scanning.statuses import statuses_of_tab, statuses_with
@@ -138,7 +139,10 @@ class CoverageFilters(forms.Form):
         regions: Sequence[str],
         status_keys: Iterable[str],
     ) -> None:
-        super().__init__(known(query, PARAMETERS), label_suffix="")
+        data = known(query, PARAMETERS)
+        if data.get("per") == str(PER_PAGE_DEFAULT):
+            del data["per"]
+        super().__init__(data, label_suffix="")
         self.tab = tab
         self.accounts = accounts
         self.regions = regions

@@ -15,10 +15,21 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-COMMON = (
-    "region,account_id,account_name,resource_type,resource_id,name,scan_type,status,status_code,reason,group,"
-    "last_scanned_at,tags"
-).split(",")
+COMMON = [
+    "region",
+    "account_id",
+    "account_name",
+    "resource_type",
+    "resource_id",
+    "name",
+    "scan_type",
+    "status",
+    "status_code",
+    "reason",
+    "group",
+    "last_scanned_at",
+    "tags",
+]
 OWN = {
     "instances": ["platform", "scan_mode", "ami_id"],
     "repositories": ["scan_frequency"],

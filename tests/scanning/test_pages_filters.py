@@ -152,7 +152,9 @@ def test_a_filter_that_a_tab_lacks_is_ignored_as_any_unknown_parameter(as_viewer
 
 
 def test_each_filter_in_force_is_a_token_that_can_be_removed(as_viewer):
-    query = f"account={factories.PAYMENTS}&account={factories.SEARCH}&status=unmanaged-ec2-instance&q=a&group=not-scanning"
+    query = (
+        f"account={factories.PAYMENTS}&account={factories.SEARCH}&status=unmanaged-ec2-instance&q=a&group=not-scanning"
+    )
     page = read(as_viewer.get(f"/coverage/instances/?{query}&sort=-name&per=25"))
     left = page.links["Remove search-prod ×"]
     assert f"account={factories.PAYMENTS}" in left

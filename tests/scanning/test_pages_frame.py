@@ -97,10 +97,28 @@ def test_the_sync_page_tells_each_scope_and_the_latest_reads(as_viewer):
     factories.run(failed, outcome="failed", error="throttled")
     page = read(as_viewer.get("/sync/"))
     assert page.tables[0] == [
-        {"What": "Instances", "State": "Complete", "Last complete read": "4 minutes ago", "Read": "1,415", "New": "3",
-         "Changed": "40", "Missing": "2", "Gone": "1", "Seconds": "12.0"},
-        {"What": "Findings", "State": "Failed throttled abc-123", "Last complete read": "never", "Read": "0", "New": "0",
-         "Changed": "0", "Missing": "0", "Gone": "0", "Seconds": "12.0"},
+        {
+            "What": "Instances",
+            "State": "Complete",
+            "Last complete read": "4 minutes ago",
+            "Read": "1,415",
+            "New": "3",
+            "Changed": "40",
+            "Missing": "2",
+            "Gone": "1",
+            "Seconds": "12.0",
+        },
+        {
+            "What": "Findings",
+            "State": "Failed throttled abc-123",
+            "Last complete read": "never",
+            "Read": "0",
+            "New": "0",
+            "Changed": "0",
+            "Missing": "0",
+            "Gone": "0",
+            "Seconds": "12.0",
+        },
     ]
     assert [row["Outcome"] for row in page.tables[1]] == ["Failed throttled", "Complete"]
     assert "hx-trigger" not in page.html.partition("<main")[2]
@@ -175,7 +193,7 @@ def test_pages_have_nothing_inline_and_the_policy_forbids_it(as_viewer):
         assert " style=" not in html
         assert "<style" not in html
         assert " onclick" not in html
-        assert html.count("<script") == html.count("<script src=") + html.count('<script defer src=')
+        assert html.count("<script") == html.count("<script src=") + html.count("<script defer src=")
 
 
 # --- Way in, theme, health

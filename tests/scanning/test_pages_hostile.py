@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 PAYLOADS = [
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "'><svg/onload=alert(1)>",
     "{{ 7|add:7 }}{% load static %}",
     "javascript:alert(1)",
@@ -58,7 +58,9 @@ def test_in_filters_and_addresses(as_viewer, payload):
 
 
 def test_on_resources_and_findings(as_viewer, payload):
-    instance = factories.instance(payload, tags={payload: payload}, code="INACTIVE", reason=payload, scanned=timezone.now())
+    instance = factories.instance(
+        payload, tags={payload: payload}, code="INACTIVE", reason=payload, scanned=timezone.now()
+    )
     other = factories.resource("QUANTUM_COMPUTER", payload, metadata={payload: {payload: [payload]}})
     found = factories.finding(
         instance,

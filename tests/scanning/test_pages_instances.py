@@ -22,7 +22,11 @@ def _read():
 
 def test_a_row_tells_every_fact_that_the_console_tells(as_viewer):
     row = factories.instance(
-        "checkout-web-1", tags={"Env": "prod"}, scanned=timezone.now() - 3 * DAY, code="INACTIVE", reason="STALE_INVENTORY"
+        "checkout-web-1",
+        tags={"Env": "prod"},
+        scanned=timezone.now() - 3 * DAY,
+        code="INACTIVE",
+        reason="STALE_INVENTORY",
     )
     factories.finding(row, "CRITICAL")
     [shown] = read(as_viewer.get("/coverage/instances/")).rows
@@ -132,7 +136,9 @@ def test_an_unknown_reason_appears_in_its_own_words(as_viewer):
 def test_the_exclusion_tag_is_marked(as_viewer):
     factories.instance("skipped", tags={"InspectorEc2Exclusion": "true"}, code="INACTIVE", reason="EXCLUDED_BY_TAG")
     response = as_viewer.get("/coverage/instances/")
-    assert b'<span class="tag excluding" title="InspectorEc2Exclusion: true (excludes it from scans)">' in response.content
+    assert (
+        b'<span class="tag excluding" title="InspectorEc2Exclusion: true (excludes it from scans)">' in response.content
+    )
 
 
 def test_a_missing_instance_stays_and_is_marked_and_a_gone_one_is_not_listed(as_viewer):

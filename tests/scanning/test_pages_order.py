@@ -75,7 +75,9 @@ def test_sorts_mean_what_they_say(as_viewer):
     factories.instance("fine", scanned=NOW)
 
     def order(sort):
-        return [cell.split()[0] for cell in read(as_viewer.get(f"/coverage/instances/?sort={sort}")).column("EC2 instance")]
+        return [
+            cell.split()[0] for cell in read(as_viewer.get(f"/coverage/instances/?sort={sort}")).column("EC2 instance")
+        ]
 
     assert order("name") == ["fine", "long", "short"]
     assert order("last_scanned") == ["long", "short", "fine"]
@@ -135,7 +137,9 @@ def test_a_forged_cursor_is_refused(as_viewer, instances, forged):
     assert as_viewer.get("/coverage/instances/", {"sort": "name", "after": forged}).status_code == 400
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2026-11-24", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", ""])
+@pytest.mark.parametrize(
+    "value", ["yesterday", "2026-11-24", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", ""]
+)
 def test_a_cursor_with_an_impossible_time_is_refused(as_viewer, instances, value):
     forged = cursor("last_scanned", value, 1)
     assert as_viewer.get("/coverage/instances/", {"sort": "last_scanned", "after": forged}).status_code == 400

@@ -43,7 +43,11 @@ def as_nobody(nobody, as_person):
 
 
 def names(client, query=""):
-    return [cell.split()[0] for row in read(client.get(f"/coverage/instances/{query}")).rows for cell in [row["EC2 instance"]]]
+    return [
+        cell.split()[0]
+        for row in read(client.get(f"/coverage/instances/{query}")).rows
+        for cell in [row["EC2 instance"]]
+    ]
 
 
 def test_lists(as_viewer, as_account_viewer, as_nobody):
@@ -162,7 +166,9 @@ def test_a_person_without_a_role_is_told_so(as_nobody):
         assert "You have no role yet" in read(as_nobody.get(path)).text
 
 
-@pytest.mark.parametrize("path", ["/coverage/instances/", "/coverage/instances/export.csv", "/sync/", "/", "/findings/x/"])
+@pytest.mark.parametrize(
+    "path", ["/coverage/instances/", "/coverage/instances/export.csv", "/sync/", "/", "/findings/x/"]
+)
 def test_everything_is_behind_the_login_and_leads_back(client, path):
     response = client.get(f"{path}?q=web")
     assert response.status_code == 302

@@ -30,7 +30,10 @@ def test_it_tells_status_meaning_action_and_what_else_is_like_it(as_viewer):
     assert "AWSSupport-TroubleshootManagedInstance" in page.text
     assert page.links["AWS documentation"].startswith("https://docs.aws.amazon.com/")
     alike = page.links["2 like this in payments-prod"]
-    assert {cell.split()[0] for cell in read(as_viewer.get(alike)).column("EC2 instance")} == {"checkout-web-1", "other"}
+    assert {cell.split()[0] for cell in read(as_viewer.get(alike)).column("EC2 instance")} == {
+        "checkout-web-1",
+        "other",
+    }
 
 
 def test_it_tells_everything_that_aws_says_unknown_keys_included(as_viewer):
@@ -40,14 +43,25 @@ def test_it_tells_everything_that_aws_says_unknown_keys_included(as_viewer):
     }
     row = factories.resource("AWS_EC2_INSTANCE", "i-0123456789abcdef0", metadata=metadata)
     text = read(as_viewer.get(row.get_absolute_url())).text
-    for said in ("AMI ami-0c1b2a39485766554", "Core count 4", "Some new thing", "x-y z", "14 Nov 2023, 22:13 UTC", "On Yes"):
+    for said in (
+        "AMI ami-0c1b2a39485766554",
+        "Core count 4",
+        "Some new thing",
+        "x-y z",
+        "14 Nov 2023, 22:13 UTC",
+        "On Yes",
+    ):
         assert said in text
 
 
 def test_it_tells_the_history_since_the_first_sight(as_viewer):
     now = timezone.now()
     row = factories.unmanaged_instance("web", first_seen_at=now - 30 * DAY)
-    pending, fine, off = ("ACTIVE", "PENDING_INITIAL_SCAN"), ("ACTIVE", "SUCCESSFUL"), ("INACTIVE", "UNMANAGED_EC2_INSTANCE")
+    pending, fine, off = (
+        ("ACTIVE", "PENDING_INITIAL_SCAN"),
+        ("ACTIVE", "SUCCESSFUL"),
+        ("INACTIVE", "UNMANAGED_EC2_INSTANCE"),
+    )
     factories.status_change(row, now - 29 * DAY, pending, fine)
     factories.status_change(row, now - 9 * DAY, fine, off)
     text = read(as_viewer.get(row.get_absolute_url())).text.partition("Status history")[2]
@@ -67,7 +81,9 @@ def test_a_function_shows_both_of_its_scan_types(as_viewer):
 def test_findings_stand_worst_first_with_the_age_of_their_evidence(as_viewer):
     row = factories.unmanaged_instance("web", scanned=timezone.now() - 9 * DAY)
     factories.resource("AWS_ACCOUNT", factories.PAYMENTS, scan_type="NETWORK")
-    factories.finding(row, "LOW", title="CVE-2026-3 - zlib", fixAvailable="NO", exploitAvailable="NO", inspectorScore=3.1)
+    factories.finding(
+        row, "LOW", title="CVE-2026-3 - zlib", fixAvailable="NO", exploitAvailable="NO", inspectorScore=3.1
+    )
     factories.finding(row, "CRITICAL", title="CVE-2026-1 - openssl", exploitAvailable="YES", epss={"score": 0.923})
     factories.finding(row, "HIGH", title="Port 22 is reachable", type="NETWORK_REACHABILITY", inspectorScore=None)
     factories.finding(row, "HIGH", title="CVE-2026-9 - gone", gone_at=timezone.now())
@@ -101,7 +117,9 @@ def test_many_findings_are_paged(as_viewer):
     assert read(as_viewer.get(row.get_absolute_url() + page.links["Next"])).column("Title") == ["CVE-100"]
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=2", "page=x", "page=%D9%A1", "page=" + "9" * 5000, "findings=open", "page=%00"])
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=2", "page=x", "page=%D9%A1", "page=" + "9" * 5000, "findings=open", "page=%00"]
+)
 def test_a_page_of_findings_that_does_not_exist_is_refused(as_viewer, query):
     row = factories.instance("web")
     assert as_viewer.get(f"{row.get_absolute_url()}?{query}").status_code == 400
@@ -197,7 +215,8 @@ def test_ids_that_begin_with_a_slash_are_percent_encoded():
 
 
 @pytest.mark.parametrize(
-    "written", ["function:resize/", "function:resize:$LATEST//", "function:resize:$LATEST", "function:resize:%24LATEST/"]
+    "written",
+    ["function:resize/", "function:resize:$LATEST//", "function:resize:$LATEST", "function:resize:%24LATEST/"],
 )
 def test_what_people_make_of_an_address_leads_to_the_canonical_one(as_viewer, written):
     row = factories.function("resize")

@@ -49,7 +49,9 @@ def test_repositories_are_activated_or_not(as_viewer):
 
 def test_images_are_called_by_tag_or_digest(as_viewer):
     factories.image("shop/web", tags=["v1", "latest"], scanned=timezone.now())
-    untagged = factories.image("shop/web", code="INACTIVE", reason="SCAN_ELIGIBILITY_EXPIRED", scanned=timezone.now() - OLD)
+    untagged = factories.image(
+        "shop/web", code="INACTIVE", reason="SCAN_ELIGIBILITY_EXPIRED", scanned=timezone.now() - OLD
+    )
     page = read(as_viewer.get("/coverage/images/"))
     digest = untagged.resource_id.rpartition("/")[2][:19]
     assert {row["ECR container image"].split()[0] for row in page.rows} == {"v1", digest}
@@ -59,7 +61,9 @@ def test_images_are_called_by_tag_or_digest(as_viewer):
         "Actively monitoring (Continuous) ?",
         "Scan eligibility expired (Continuous) What to do",
     }
-    assert {"Account", "Region", "Not scanned for", "Last scanned", "Image tags", "Findings C H M L"} <= page.rows[0].keys()
+    assert {"Account", "Region", "Not scanned for", "Last scanned", "Image tags", "Findings C H M L"} <= page.rows[
+        0
+    ].keys()
     assert "re-scan duration" in read(as_viewer.get("/coverage/images/?group=not-scanning")).text
 
 
@@ -98,7 +102,12 @@ def test_the_two_lambda_tables_are_sorted_and_paged_by_themselves(as_viewer):
 
 
 FURTHER = [
-    ("code-repositories", "Code repositories", "CODE_REPOSITORY", {"codeRepository": {"projectName": "shop", "providerType": "GITHUB"}}),
+    (
+        "code-repositories",
+        "Code repositories",
+        "CODE_REPOSITORY",
+        {"codeRepository": {"projectName": "shop", "providerType": "GITHUB"}},
+    ),
     ("machine-images", "Machine images", "MACHINE_IMAGE", {"machineImage": {"platform": "LINUX"}}),
     ("azure", "Azure", "Microsoft.Compute/virtualMachines", {"vmInstance": {"platform": "LINUX"}}),
     ("gcp", "Google Cloud", "compute.googleapis.com/Instance", {"vmInstance": {}}),
@@ -187,9 +196,10 @@ def test_what_was_never_read_is_unknown_and_not_zero(as_viewer):
 def test_an_empty_list_says_whether_inspector_lists_nothing_or_filters_hide_it(as_viewer):
     assert "Inspector lists no instances" in read(as_viewer.get("/coverage/instances/")).text
     factories.instance("fine")
-    assert "Inspector lists 1 instance here, none in this group." in read(
-        as_viewer.get("/coverage/instances/?group=not-scanning")
-    ).text
+    assert (
+        "Inspector lists 1 instance here, none in this group."
+        in read(as_viewer.get("/coverage/instances/?group=not-scanning")).text
+    )
     hidden = read(as_viewer.get("/coverage/instances/?q=nothing-like-it"))
     assert "The filters hide what is listed: 1 instance" in hidden.text
     assert hidden.links["Clear the filters"] == "?"

@@ -1,0 +1,203 @@
+"""The pages in a browser: with script and without, light and dark, on a phone and on a wide screen."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+INSTANCES = "/coverage/instances/"
+
+
+@pytest.fixture
+def rows(live_server):
+    """Something of everything: scanned or not, old, missing, with findings and long names."""
+    now = timezone.now()
+    factories.read(age=timedelta(minutes=4))
+    factories.read(factories.OTHER_REGION, age=timedelta(minutes=40))
+    factories.fail("coverage", factories.OTHER_REGION, "AWS_EC2_INSTANCE")
+    for number in range(30):
+        factories.instance(f"fine-{number:02}", tags={"Env": "prod", "Team": "blue"}, scanned=now)
+    broken = factories.unmanaged_instance("broken", scanned=now - timedelta(days=9), missing_since=now)
+    factories.instance(
+        "a-very-long-name-" * 12,
+        tags={"InspectorEc2Exclusion": "true", "k" * 100: "v" * 200},
+        code="INACTIVE",
+        reason="EXCLUDED_BY_TAG",
+        region=factories.OTHER_REGION,
+    )
+    repository = factories.repository("shop/web")
+    image = factories.image("shop/web", tags=["v1"], scanned=now)
+    function = factories.function("resize", scanned=now)
+    factories.function("resize", scan_type="CODE", code="INACTIVE", reason="UNSUPPORTED_RUNTIME")
+    for severity in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"):
+        found = factories.finding(broken, severity)
+        factories.finding(image, severity)
+    factories.run(factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE"), read=1415)
+    return {
+        "instances": INSTANCES + "?group=not-scanning&about=unmanaged-ec2-instance&q=broken",
+        "all instances": INSTANCES,
+        "repositories": "/coverage/repositories/",
+        "images": "/coverage/images/",
+        "lambda": "/coverage/lambda/",
+        "empty list": "/coverage/machine-images/",
+        "instance": broken.get_absolute_url(),
+        "repository": repository.get_absolute_url(),
+        "image": image.get_absolute_url(),
+        "function": function.get_absolute_url(),
+        "finding": found.get_absolute_url(),
+        "sync": "/sync/",
+        "login": "/login/",
+    }
+
+
+def test_a_group_is_switched_in_place_and_back_leads_back(open_page, rows):
+    page = open_page(INSTANCES)
+    page.evaluate("window.notReloaded = true")
+    page.get_by_role("link", name="Not scanning 2").click()
+    expect(page.get_by_role("columnheader", name="Reason")).to_be_visible()
+    assert page.url.endswith(INSTANCES + "?group=not-scanning")
+    assert page.evaluate("window.notReloaded")
+    assert page.get_by_role("link", name="Not scanning 2").get_attribute("aria-current") == "page"
+    page.get_by_role("link", name="Images", exact=True).click()
+    expect(page).to_have_title("Images · Inspector coverage")
+    assert page.url.endswith("/coverage/images/")
+    page.go_back()
+    expect(page.get_by_role("columnheader", name="Reason")).to_be_visible()
+    expect(page.locator("header.bar")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("columnheader", name="Status")).to_be_visible()
+    page.reload()
+    expect(page.locator("header.bar")).to_be_visible()
+
+
+def test_choices_are_applied_as_they_are_made_and_the_list_of_choices_stays_open(open_page, rows):
+    page = open_page(INSTANCES)
+    page.locator("#picker-status summary").click()
+    page.get_by_role("checkbox", name="Unmanaged EC2 instance").check()
+    expect(page.locator(".token")).to_have_count(1)
+    assert page.url.endswith(INSTANCES + "?status=unmanaged-ec2-instance")
+    page.get_by_role("checkbox", name="Excluded by tag").check()
+    expect(page.locator(".token")).to_have_count(2)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.keyboard.press("Escape")
+    page.locator("#picker-region summary").click()
+    page.get_by_label("eu-west-1").check()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Clear", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(32)
+
+
+def test_a_name_is_looked_for_with_enter_and_a_page_size_is_kept(open_page, rows):
+    page = open_page(INSTANCES)
+    page.get_by_label("Name or id").fill("fine")
+    page.get_by_label("Name or id").press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(30)
+    page.get_by_label("Rows a page").select_option("25")
+    expect(page.locator("tbody tr")).to_have_count(25)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("tbody tr")).to_have_count(5)
+    assert re.search(r"\?q=fine&after=[\w-]+&per=25$", page.url)
+
+
+def test_what_to_do_opens_beside_the_list_with_the_keyboard(open_page, rows):
+    page = open_page(INSTANCES + "?group=not-scanning")
+    page.evaluate("window.notReloaded = true")
+    page.get_by_role("link", name="What to do: Unmanaged EC2 instance").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary")).to_contain_text("AWSSupport-TroubleshootManagedInstance")
+    expect(page.get_by_role("heading", name="Unmanaged EC2 instance")).to_be_focused()
+    assert "about=unmanaged-ec2-instance" in page.url
+    assert page.evaluate("window.notReloaded")
+    page.get_by_role("link", name="Close").click()
+    expect(page.get_by_role("complementary")).to_have_count(0)
+
+
+def test_a_definition_shows_on_hover_and_on_focus(open_page, rows):
+    page = open_page(INSTANCES)
+    tile = page.locator(".stat", has_text="instances not scanning")
+    expect(tile.get_by_role("tooltip")).to_be_hidden()
+    tile.hover()
+    expect(tile.get_by_role("tooltip")).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(tile.get_by_role("tooltip")).to_be_hidden()
+    tile.get_by_role("link").focus()
+    expect(tile.get_by_role("tooltip")).to_be_visible()
+
+
+def test_a_fragment_after_the_session_ended_leads_to_the_login_and_back(open_page, rows, viewer):
+    page = open_page(INSTANCES)
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Not scanning 2").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.get_by_label("Name").fill(viewer.username)
+    page.get_by_label("Password").fill(factories.PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Account management")).to_be_visible()
+    assert page.url.endswith(INSTANCES)
+
+
+def test_everything_works_without_script(open_page, rows):
+    page = open_page(INSTANCES, java_script_enabled=False)
+    page.get_by_role("link", name="Not scanning 2").click()
+    assert page.locator("th", has_text="Reason").count() == 1
+    page.get_by_role("link", name="What to do: Unmanaged EC2 instance").click()
+    assert "AWSSupport-TroubleshootManagedInstance" in page.get_by_role("complementary").inner_text()
+    page.locator("#picker-status summary").click()
+    page.get_by_role("checkbox", name="Unmanaged EC2 instance").check()
+    page.locator("#picker-status").get_by_role("button", name="Apply").click()
+    assert page.locator("tbody tr").count() == 1
+    page.get_by_role("link", name="broken").click()
+    assert page.get_by_role("heading", name="broken").is_visible()
+    assert page.get_by_role("button", name="Copy link").count() == 0
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Log out").click()
+    assert page.get_by_role("heading", name="Log in").is_visible()
+
+
+def test_the_sync_page_follows_by_itself(open_page, rows):
+    scope = factories.scope("findings", "us-east-1", lease_until=timezone.now() + timedelta(minutes=1))
+    run = factories.run(scope, outcome="running", ended_at=None, read=100, expected=900)
+    page = open_page("/sync/")
+    expect(page.get_by_text("Reading: 100 of 900 rows")).to_be_visible()
+    run.read = 800
+    run.save()
+    expect(page.get_by_text("Reading: 800 of 900 rows")).to_be_visible()
+    run.ended_at, run.outcome = timezone.now(), "complete"
+    run.save()
+    scope.lease_until = None
+    scope.save()
+    expect(page.get_by_text("Reading:")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_violation_of_accessibility(open_page, rows, scheme):
+    found = {}
+    page = open_page("/login/", color_scheme=scheme)
+    for name, path in rows.items():
+        page.goto(path)
+        violations = Axe().run(page).response["violations"]
+        found[name] = [(one["id"], node["html"], node["failureSummary"]) for one in violations for node in one["nodes"]]
+    assert {name: violations for name, violations in found.items() if violations} == {}
+
+
+@pytest.mark.parametrize("width", [360, 768, 1500])
+def test_no_page_scrolls_sideways(open_page, rows, width):
+    page = open_page("/login/", width=width)
+    too_wide = {}
+    for name, path in rows.items():
+        page.goto(path)
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            too_wide[name] = wide
+    assert too_wide == {}
