@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -41,6 +41,7 @@ class AccountChoices:
 
     def __init__(self, person: Person) -> None:
         self.visible = AwsAccount.objects.visible_to(person)
+        self._asked: dict[str, str] = {}
 
     @cached_property
     def offered(self) -> dict[str, str]:
@@ -56,7 +57,9 @@ class AccountChoices:
         """Names of these accounts, for those that this person may see."""
         if self.are_all_offered:
             return self.offered
-        return self.visible.filter(account_id__in=set(account_ids)).named()
+        if new := set(account_ids).difference(self._asked):
+            self._asked |= self.visible.filter(account_id__in=new).named()
+        return self._asked
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,9 @@ class AccountField(forms.Field):
 
 class CoverageFilters(forms.Form):
     """The filters of one tab. Its fields' names are the parameters of the address."""
+
+    tab: CoverageTab
+    accounts: AccountChoices
 
     def __init__(
         self,
@@ -216,7 +222,7 @@ class CoverageFilters(forms.Form):
         """The filters in force, each with the address that it leaves."""
         return [
             Token(
-                self._in_words(name, value),
+                IN_WORDS[name](self, value),
                 changed(self.query, {name: self._others(name, value), **FROM_THE_FIRST_PAGE}),
             )
             for name in FILTERS
@@ -233,24 +239,6 @@ class CoverageFilters(forms.Form):
 
     def _others(self, name: str, value: str) -> list[str]:
         return [other for other in self._chosen(name) if other != value]
-
-    def _in_words(self, name: str, value: str) -> str:
-        match name:
-            case "account":
-                return self.accounts.named(self._chosen("account")).get(value) or value
-            case "status":
-                return status_label(self.tab, value)
-            case "kind":
-                return str(Kind(value).label)
-            case "platform":
-                return str(Platform(value).label)
-            case "tag":
-                return f"tag {value}"
-            case "scanned":
-                return scanned_label(value)
-            case "missing":
-                return "Missing from the last read"
-        return value
 
     @property
     def kept(self) -> list[tuple[str, str]]:
@@ -302,7 +290,19 @@ class CoverageFilters(forms.Form):
         ]
 
 
-FILTERS = ("account", "region", "status", "kind", "platform", "tag", "q", "scanned", "missing")
+IN_WORDS: dict[str, Callable[[CoverageFilters, str], str]] = {
+    "account": lambda filters, value: filters.accounts.named([value]).get(value) or value,
+    "region": lambda filters, value: value,
+    "status": lambda filters, value: status_label(filters.tab, value),
+    "kind": lambda filters, value: str(Kind(value).label),
+    "platform": lambda filters, value: str(Platform(value).label),
+    "tag": lambda filters, value: f"tag {value}",
+    "q": lambda filters, value: value,
+    "scanned": lambda filters, value: scanned_label(value),
+    "missing": lambda filters, value: "Missing from the last read",
+}
+"""How a filter in force reads as a token."""
+FILTERS = tuple(IN_WORDS)
 ORDERING = ("sort", "after", "before", "code-sort", "code-after", "code-before")
 PARAMETERS = ("group", *FILTERS, *ORDERING, "per", "about")
 FROM_THE_FIRST_PAGE = dict.fromkeys(("after", "before", "code-after", "code-before"))

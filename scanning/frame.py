@@ -147,7 +147,7 @@ class Frame:
         count = self.totals.in_trouble(trouble.region, trouble.resource_types - {ResourceType.AWS_ACCOUNT})
         if trouble.resource_types and count:
             noun = "resource is" if count == 1 else "resources are"
-            return f"{count:,} {noun} shown as of {as_of or 'an incomplete read'} and marked"
+            return f"Its {count:,} {noun} shown as of {as_of or 'an incomplete read'} and marked"
         return f"What is shown is as of {as_of}" if as_of else "It was never read completely"
 
     # --- Tabs and tiles
@@ -189,7 +189,7 @@ class Frame:
 
 
 NOT_LISTED = "Inspector lists nothing where a scan type is not activated: what is not listed is not counted."
-TILES_BEFORE: list[Callable[[Frame], list[Tile]]] = []
+TILES_BEFORE: tuple[Callable[[Frame], list[Tile]], ...] = ()
 """Tiles that stand before those of the tabs."""
 
 

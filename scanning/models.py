@@ -173,6 +173,15 @@ class CoveredResource(models.Model):
         return status_of(self.resource_type, self.status_code, self.status_reason, self.scan_frequency)
 
     @property
+    def heading(self) -> str:
+        """The label by which one tells it from its neighbours: an image has its tag or digest behind its repository."""
+        if self.resource_type != ResourceType.AWS_ECR_CONTAINER_IMAGE or not self.name:
+            return self.label
+        if isinstance(self.tags, list) and self.tags:
+            return f"{self.name}:{self.tags[0]}"
+        return f"{self.name}@{self.resource_id.rpartition('/')[2][:19]}"
+
+    @property
     def type_label(self) -> str:
         known = self.resource_type in ResourceType
         return str(ResourceType(self.resource_type).label) if known else self.resource_type

@@ -41,6 +41,8 @@ def rows(live_server):
     for severity in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"):
         found = factories.finding(broken, severity)
         factories.finding(image, severity)
+    described = {"id": function.resource_id, "details": {"awsLambdaFunction": {"codeSha256": "9" * 64, "layers": ["a" * 80]}}}
+    deep = factories.finding(function, resources=[described])
     factories.run(factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE"), read=1415)
     return {
         "instances": INSTANCES + "?group=not-scanning&about=unmanaged-ec2-instance&q=broken",
@@ -54,6 +56,7 @@ def rows(live_server):
         "image": image.get_absolute_url(),
         "function": function.get_absolute_url(),
         "finding": found.get_absolute_url(),
+        "deep finding": deep.get_absolute_url(),
         "sync": "/sync/",
         "login": "/login/",
     }

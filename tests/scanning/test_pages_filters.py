@@ -186,7 +186,7 @@ def test_links_from_tab_to_tab_keep_region_and_account(as_viewer):
     assert page.links["Images"] == f"/coverage/images/?region=us-east-1&account={factories.SEARCH}"
 
 
-def test_more_accounts_than_a_list_can_offer_are_named_by_their_id(as_viewer):
+def test_more_accounts_than_a_list_can_offer_are_named_by_their_id(as_viewer, django_assert_num_queries):
     for number in range(201):
         factories.account(f"{500_000_000_000 + number}", f"dev-{number:03}")
     page = read(as_viewer.get(f"/coverage/instances/?account={factories.SEARCH}"))
@@ -195,3 +195,6 @@ def test_more_accounts_than_a_list_can_offer_are_named_by_their_id(as_viewer):
     assert "dev-007" not in page.text
     assert "search-prod" in page.text
     assert as_viewer.get("/coverage/instances/?account=999999999999").status_code == 400
+    many = "&".join(f"account={500_000_000_000 + number}" for number in range(150))
+    with django_assert_num_queries(8):
+        as_viewer.get(f"/coverage/instances/?{many}")

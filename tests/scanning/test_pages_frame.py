@@ -42,7 +42,7 @@ def test_a_failed_region_is_told_with_time_and_error_and_what_is_shown_instead(a
     text = read(as_viewer.get(PAGE)).text
     assert "1 of 2 Regions current, oldest " in text
     assert "eu-west-1 could not be read since " in text
-    assert ": access denied to ListCoverage. 1 resource is shown as of " in text
+    assert ": access denied to ListCoverage. Its 1 resource is shown as of " in text
 
 
 def test_one_type_that_failed_is_told_by_its_name(as_viewer):

@@ -157,8 +157,8 @@ def test_errors_of_aws_are_told_to_those_who_see_all_accounts(as_viewer, as_acco
 
 def test_how_many_resources_are_old_counts_the_visible_ones(as_viewer, as_account_viewer):
     factories.fail("coverage", "us-east-1", "AWS_EC2_INSTANCE")
-    assert "3 resources are shown" in read(as_viewer.get("/coverage/instances/")).text
-    assert "1 resource is shown" in read(as_account_viewer.get("/coverage/instances/")).text
+    assert "Its 3 resources are shown" in read(as_viewer.get("/coverage/instances/")).text
+    assert "Its 1 resource is shown" in read(as_account_viewer.get("/coverage/instances/")).text
 
 
 def test_a_person_without_a_role_is_told_so(as_nobody):

@@ -151,6 +151,9 @@ def test_a_repository_lists_its_images(as_viewer):
     assert "Image archived" in explained.text
     image = read(as_viewer.get(tagged.get_absolute_url()))
     assert image.links["shop/web"] == row.get_absolute_url()
+    assert "shop/web:v1" in image.text
+    digest = untagged.resource_id.rpartition("/")[2][:19]
+    assert f"shop/web@{digest}" in read(as_viewer.get(untagged.get_absolute_url())).text
 
 
 def test_images_of_a_large_repository_are_paged_and_sorted(as_viewer):
