@@ -103,9 +103,9 @@ def counted_findings(person: Person, rows: Iterable[CoveredResource]) -> dict[tu
 
 
 def resource(row: CoveredResource, sheet: Sheet) -> SafeString:
-    """The name, or for want of one the id, as the link to the resource."""
-    below = row.resource_id if row.name else ""
-    return _named(row, row.label, below, sheet)
+    """The name, or for want of one the end of the id, as the link to the resource."""
+    label = row.name or row.resource_id.rpartition("/")[2] or row.resource_id
+    return _named(row, label, row.resource_id if label != row.resource_id else "", sheet)
 
 
 def function(row: CoveredResource, sheet: Sheet) -> SafeString:

@@ -11,10 +11,11 @@ from django.urls import reverse
 
 from accounts.models import Person
 from aws.choices import ScopeState
+from aws.models import GLOBAL
 from coverage_site.drawing import ago, clock, noun_for
 from coverage_site.links import changed, known
 from scanning.choices import Group, ResourceType
-from scanning.freshness import Freshness, Trouble
+from scanning.freshness import STALE, Freshness, Trouble
 from scanning.tabs import CoverageTab, TabTable, tabs_shown
 from scanning.totals import Totals
 
@@ -30,6 +31,11 @@ class Notice:
     predicate: str
     error: str
     consequence: str
+
+    @property
+    def end(self) -> str:
+        """The last character before the consequence: errors of AWS end with a full stop or without."""
+        return (self.error or self.predicate)[-1:]
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,22 @@ class Frame:
 
     @cached_property
     def notices(self) -> list[Notice]:
-        return [self._notice(trouble) for trouble in self.freshness.troubles]
+        """One a trouble; what is merely late is late for one reason, so it is told at once."""
+        late = [trouble for trouble in self.freshness.troubles if trouble.state == STALE]
+        failed = [trouble for trouble in self.freshness.troubles if trouble.state != STALE]
+        joined = [self._late(late)] if len(late) > 1 else [self._notice(trouble) for trouble in late]
+        return [*(self._notice(trouble) for trouble in failed), *joined]
+
+    def _late(self, troubles: list[Trouble]) -> Notice:
+        regions = dict.fromkeys("The organization" if trouble.region == GLOBAL else trouble.region for trouble in troubles)
+        oldest = min((trouble.as_of for trouble in troubles if trouble.as_of), default=None)
+        as_of = clock(oldest, self.freshness.now) if oldest else "long ago"
+        return Notice(
+            subject=in_words(list(regions)),
+            predicate="not read lately. Is the worker running?",
+            error="",
+            consequence=f"What is shown is as of {as_of} or later and marked",
+        )
 
     def _notice(self, trouble: Trouble) -> Notice:
         now = self.freshness.now
@@ -137,9 +158,9 @@ class Frame:
         if trouble.resource_types and trouble.resource_types == of_region:
             return trouble.region
         nouns = trouble.nouns
-        words = nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"
+        words = in_words(nouns)
         words = words[0].upper() + words[1:]
-        return words if trouble.region == "global" else f"{words} in {trouble.region}"
+        return words if trouble.region == GLOBAL else f"{words} in {trouble.region}"
 
     def _consequence(self, trouble: Trouble) -> str:
         """What the pages show instead."""
@@ -191,6 +212,10 @@ class Frame:
 NOT_LISTED = "Inspector lists nothing where a scan type is not activated: what is not listed is not counted."
 TILES_BEFORE: tuple[Callable[[Frame], list[Tile]], ...] = ()
 """Tiles that stand before those of the tabs."""
+
+
+def in_words(nouns: list[str]) -> str:
+    return nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"
 
 
 def tab_url(tab: CoverageTab) -> str:

@@ -15,6 +15,8 @@ from aws.choices import ScopeState, What
 from aws.models import GLOBAL, SyncScope
 from scanning.choices import STATISTICS, ResourceType
 
+STALE = "stale"
+"""The state of a trouble that is no failure: the last complete read is just too old."""
 NOUNS = {
     ResourceType.AWS_EC2_INSTANCE: "instances",
     ResourceType.AWS_ECR_REPOSITORY: "repositories",
@@ -157,7 +159,7 @@ class Freshness:
         groups: dict[tuple[str, str, str], list[SyncScope]] = {}
         for scope in self.scopes:
             if self.is_old(scope):
-                state = scope.state if scope.is_in_trouble else "stale"
+                state = scope.state if scope.is_in_trouble else STALE
                 error = scope.error if scope.is_in_trouble else ""
                 groups.setdefault((scope.region, state, error), []).append(scope)
         return [self._trouble(key, scopes) for key, scopes in groups.items()]

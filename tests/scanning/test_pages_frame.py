@@ -68,6 +68,26 @@ def test_a_scope_that_is_held_or_stale_is_told(as_viewer):
     assert "not read lately" in text
 
 
+def test_when_nothing_is_read_any_more_one_line_says_so(as_viewer):
+    for region in ("us-east-1", "eu-west-1"):
+        factories.read(region, age=50 * MINUTE)
+    factories.scope("organization", "global", age=50 * MINUTE)
+    page = read(as_viewer.get(PAGE))
+    assert page.html.count('class="notice"') == page.text.count("not read lately") == 1
+    assert "The organization" in page.text
+    assert "us-east-1 not read lately. Is the worker running? What is shown is as of" in page.text
+
+
+def test_many_troubles_do_not_push_the_page_away(as_viewer):
+    factories.read()
+    for number, part in enumerate(("AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION", "AWS_ECR_REPOSITORY", "CODE_REPOSITORY")):
+        factories.fail("coverage", "us-east-1", part, error=f"error {number}.")
+    page = read(as_viewer.get(PAGE))
+    assert "1 more" in page.text
+    assert "error 3." in page.html.partition("<details>")[2]
+    assert "error 2." in page.html.partition("<details>")[0]
+
+
 def test_what_is_a_little_late_is_not_stale(as_viewer):
     factories.read(age=44 * MINUTE)
     assert "not read lately" not in read(as_viewer.get(PAGE)).text

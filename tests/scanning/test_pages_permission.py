@@ -80,7 +80,7 @@ def test_counts_of_groups_and_tiles(as_viewer, as_account_viewer, as_nobody):
     for client, counts, tile in (
         (as_viewer, "All 3 Scanning 0 Not scanning 3", "3 instances not scanning of 3 listed"),
         (as_account_viewer, "All 1 Scanning 0 Not scanning 1", "1 instance not scanning of 1 listed"),
-        (as_nobody, "All 0 Scanning 0 Not scanning 0", "0 instances not scanning none listed"),
+        (as_nobody, "All 0 Scanning 0 Not scanning 0", "You have no role yet"),
     ):
         page = read(client.get("/coverage/instances/"))
         assert counts in page.text
@@ -93,6 +93,7 @@ def test_choices(as_viewer, as_account_viewer, as_nobody):
     everything = read(as_viewer.get("/coverage/instances/")).text
     assert "search-prod" in everything
     assert "Only search has it" in everything
+    assert "instances not scanning" not in read(as_nobody.get("/coverage/instances/")).text
     for client in (as_account_viewer, as_nobody):
         text = read(client.get("/coverage/instances/")).text
         assert "search" not in text.lower()
