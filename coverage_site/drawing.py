@@ -118,7 +118,7 @@ def draw_tags(tags: object, *, excluding: frozenset[str] = frozenset(), most: in
     if not isinstance(tags, (dict, list)) or not tags:
         return NOTHING
     if isinstance(tags, dict):
-        lines = [(str(key), f"{key}: {value}") for key, value in tags.items()]
+        lines = sorted((str(key), f"{key}: {value}") for key, value in tags.items())
     else:
         lines = [("", str(tag)) for tag in tags]
     lines.sort(key=lambda line: line[0] not in excluding)

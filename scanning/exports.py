@@ -95,7 +95,7 @@ COMMON: Mapping[str, Value] = {
     "reason": lambda row, sheet: row.status_reason,
     "group": lambda row, sheet: row.group,
     "last_scanned_at": lambda row, sheet: moment(row.last_scanned_at),
-    "tags": lambda row, sheet: json.dumps(row.tags, ensure_ascii=False) if row.tags else "",
+    "tags": lambda row, sheet: json.dumps(row.tags, ensure_ascii=False, sort_keys=True) if row.tags else "",
 }
 KNOWN_AS_OF: Mapping[str, Value] = {
     "not_scanned_since": lambda row, sheet: "" if row.is_covered else moment(row.not_scanned_since),

@@ -68,19 +68,23 @@ def label_of(key: str) -> str:
     if key in LABELS:
         return LABELS[key]
     words = WORDS.findall(key)
-    if "".join(words) != key:
+    if not words or "".join(words) != key:
         return key
-    return " ".join(word if word.isupper() else word.lower() for word in words).capitalize()
+    label = " ".join(word if word.isupper() else word.lower() for word in words)
+    return label[0].upper() + label[1:]
 
 
 def draw_facts(facts: Mapping[str, Any], depth: int = 0) -> SafeString:
-    """A definition list of all keys, nested where AWS nests."""
+    """A definition list of all keys, nested where AWS nests. By label: databases do not keep the order of keys."""
     if not facts:
         return NOTHING
     items = format_html_join(
         "",
         "<dt>{}</dt><dd>{}</dd>",
-        ((label_of(str(key)), draw_value(str(key), value, depth)) for key, value in facts.items()),
+        (
+            (label_of(str(key)), draw_value(str(key), value, depth))
+            for key, value in sorted(facts.items(), key=lambda fact: label_of(str(fact[0])))
+        ),
     )
     return format_html("<dl>{}</dl>", items)
 

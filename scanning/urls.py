@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from django.urls import path, register_converter
-from django.urls.converters import PathConverter
+from django.urls.converters import StringConverter
 
 from scanning import views
 
 
-class IdConverter(PathConverter):
-    """An id of AWS: anything at all, line ends included."""
+class WordConverter(StringConverter):
+    """One part of the path, without NUL, which no database takes."""
 
-    regex = r"(?s:.+)"
+    regex = r"[^/\x00]+"
 
 
+class IdConverter(StringConverter):
+    """An id of AWS: anything but NUL, slashes and line ends included."""
+
+    regex = r"[^\x00]+"
+
+
+register_converter(WordConverter, "word")
 register_converter(IdConverter, "id")
 
 urlpatterns = [
     path("coverage/<slug:slug>/", views.coverage, name="coverage"),
     path("coverage/<slug:slug>/export.csv", views.export, name="export"),
-    path("resources/<str:region>/<str:account_id>/<id:resource_id>/", views.resource, name="resource"),
+    path("resources/<word:region>/<word:account_id>/<id:resource_id>/", views.resource, name="resource"),
     path("findings/<id:finding_arn>/", views.finding, name="finding"),
     path("sync/", views.sync, name="sync"),
 ]

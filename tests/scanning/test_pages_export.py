@@ -76,7 +76,7 @@ def test_a_row_holds_what_aws_says_in_aws_own_words(as_viewer):
         "reason": "STALE_INVENTORY",
         "group": "not-scanning",
         "last_scanned_at": "2026-11-15T14:02:00Z",
-        "tags": '{"Name": "web", "Env": "prod"}',
+        "tags": '{"Env": "prod", "Name": "web"}',
         "platform": "LINUX",
         "scan_mode": "EC2_SSM_AGENT_BASED",
         "ami_id": "ami-0c1b2a39485766554",

@@ -39,7 +39,7 @@ def test_a_row_tells_every_fact_that_the_console_tells(as_viewer):
         "Last scanned": "3 days ago",
         "Operating system": "Linux",
         "Monitored using": "Agent-based (SSM agent)",
-        "EC2 instance tags": "Name: checkout-web-1 Env: prod",
+        "EC2 instance tags": "Env: prod Name: checkout-web-1",
         "Findings C H M L": "1 – – – as of 3 days ago",
     }
 
