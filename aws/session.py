@@ -27,7 +27,6 @@ CONFIG = Config(
     read_timeout=25,
     retries={"mode": "standard", "max_attempts": 6},
     user_agent_extra="inspector-coverage",
-    sts_regional_endpoints="regional",
 )
 
 

@@ -1,0 +1,65 @@
+"""The request budget of one Region."""
+
+import pytest
+from django.core.cache import cache
+
+from aws.budget import RequestBudget
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+def test_no_more_than_two_calls_are_under_way_at_once() -> None:
+    waits: list[float] = []
+    budget = RequestBudget("us-east-1", rate=1000, at_once=2, sleep=waits.append)
+    first, second = budget.take_slot(), budget.take_slot()
+    assert first != second
+
+    def end_one(seconds: float) -> None:
+        waits.append(seconds)
+        cache.delete(first)
+
+    budget.sleep = end_one
+    assert budget.take_slot() == first
+    assert len(waits) == 1
+
+
+def test_another_region_has_its_own_places() -> None:
+    for region in ("us-east-1", "eu-west-1"):
+        RequestBudget(region, rate=1000, at_once=1, sleep=pytest.fail).take_slot()
+
+
+def test_calls_beyond_the_rate_wait_for_the_next_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("aws.budget.time.time", lambda: now[0])
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    budget = RequestBudget("us-east-1", rate=3, at_once=2, sleep=sleep)
+    begun = []
+    for _ in range(7):
+        budget.wait_for_rate()
+        begun.append(int(now[0]))
+    assert begun == [1000, 1000, 1000, 1001, 1001, 1001, 1002]
+
+
+def test_a_rate_below_one_is_one_call_in_a_longer_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("aws.budget.time.time", lambda: now[0])
+    budget = RequestBudget("us-east-1", rate=0.2, at_once=2, sleep=lambda s: now.__setitem__(0, now[0] + s))
+    budget.wait_for_rate()
+    budget.wait_for_rate()
+    assert now[0] >= 1005
+
+
+def test_a_cache_that_is_away_does_not_stop_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*arguments: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("aws.budget.cache.add", away)
+    budget = RequestBudget("us-east-1", rate=1, at_once=1)
+    budget._before_call()
+    budget._after_call()

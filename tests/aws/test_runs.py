@@ -1,0 +1,139 @@
+"""One read of a scope at a time, fenced, and recorded however it ends."""
+
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+from django.utils import timezone
+
+from aws.choices import CallerKind, RunOutcome, ScopeState, What
+from aws.errors import AlreadyRunning, Held, NotOffered, ReadError, Superseded
+from aws.models import SyncRun, SyncScope
+from aws.runs import Run, abort_expired, run_scope, unless_running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REGION = "us-east-1"
+
+
+def read_with(read) -> SyncRun:
+    return run_scope(What.FINDINGS, REGION, "", read)
+
+
+def scope() -> SyncScope:
+    return SyncScope.objects.get(what=What.FINDINGS, region=REGION)
+
+
+def nothing(run: Run) -> None:
+    pass
+
+
+def test_a_complete_read_is_recorded_with_its_counts() -> None:
+    def read(run: Run) -> None:
+        run.seen_by("111111111111", CallerKind.DELEGATED_ADMIN)
+        run.counts.read = 7
+
+    run = read_with(read)
+    assert (run.outcome, run.read, run.caller_account) == (RunOutcome.COMPLETE, 7, "111111111111")
+    assert run.ended_at is not None
+    assert (scope().state, scope().caller_account) == (ScopeState.OK, "111111111111")
+    assert not scope().is_running
+
+
+def test_a_failed_read_keeps_the_time_of_the_last_complete_one() -> None:
+    read_with(nothing)
+    complete_at = scope().last_complete_at
+
+    def fail(run: Run) -> None:
+        raise ReadError("The list was cut.", request_id="r-1")
+
+    run = read_with(fail)
+    assert (run.outcome, run.error, run.error_request_id) == (RunOutcome.FAILED, "The list was cut.", "r-1")
+    assert (scope().state, scope().last_complete_at) == (ScopeState.FAILED, complete_at)
+    since = scope().failing_since
+    read_with(fail)
+    assert scope().failing_since == since, "failing since the first failure, not since the last"
+    read_with(nothing)
+    assert (scope().state, scope().error, scope().failing_since) == (ScopeState.OK, "", None)
+
+
+def test_an_error_of_our_own_is_recorded_without_its_details() -> None:
+    def fail(run: Run) -> None:
+        raise KeyError("secret")
+
+    run = read_with(fail)
+    assert run.error == "An error of this dashboard, not of AWS: KeyError."
+
+
+def test_a_region_that_is_not_offered_is_skipped() -> None:
+    def absent(run: Run) -> None:
+        raise NotOffered("Inspector is not offered here.")
+
+    assert read_with(absent).outcome == RunOutcome.SKIPPED
+    assert scope().state == ScopeState.SKIPPED
+
+
+def test_a_scope_is_read_once_at_a_time() -> None:
+    def read(run: Run) -> None:
+        with pytest.raises(AlreadyRunning):
+            read_with(nothing)
+        assert unless_running(lambda: read_with(nothing)) is None
+
+    assert read_with(read).outcome == RunOutcome.COMPLETE
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more() -> None:
+    def read(run: Run) -> None:
+        SyncScope.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert read_with(nothing).outcome == RunOutcome.COMPLETE
+        with pytest.raises(Superseded), run.writing():
+            pytest.fail("a zombie got into the transaction")
+        raise Superseded("as it was")
+
+    run = read_with(read)
+    assert run.outcome == RunOutcome.ABORTED
+    assert scope().state == ScopeState.OK, "the newer run's result stands"
+
+
+def test_runs_of_killed_workers_are_aborted_when_their_lease_is_over() -> None:
+    dead = SyncScope.objects.create(what=What.FINDINGS, region=REGION, generation=1)
+    dead.lease_until = timezone.now() + timedelta(seconds=60)
+    dead.save()
+    SyncRun.objects.create(scope=dead, generation=1, started_at=timezone.now())
+    assert abort_expired() == 0
+    SyncScope.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert abort_expired() == 1
+    assert SyncRun.objects.get().outcome == RunOutcome.ABORTED
+
+
+@pytest.mark.parametrize(
+    ("account", "kind"), [("222222222222", CallerKind.DELEGATED_ADMIN), ("111111111111", CallerKind.MEMBER)]
+)
+def test_another_caller_or_another_kind_of_caller_holds_the_scope(account: str, kind: CallerKind) -> None:
+    read_with(lambda run: run.seen_by("111111111111", CallerKind.DELEGATED_ADMIN))
+    for _ in range(2):
+        run = read_with(lambda run: run.seen_by(account, kind))
+        assert run.outcome == RunOutcome.HELD
+        assert "The caller changed from 111111111111 (Delegated administrator)" in run.error
+    assert scope().caller_account == "111111111111"
+
+
+def test_held_is_a_state_of_its_own() -> None:
+    def hold(run: Run) -> None:
+        raise Held("Too much would go.")
+
+    assert read_with(hold).outcome == RunOutcome.HELD
+    assert (scope().state, scope().error) == (ScopeState.HELD, "Too much would go.")
+
+
+@pytest.mark.parametrize(("elsewhere", "outcome"), [(True, RunOutcome.SKIPPED), (False, RunOutcome.FAILED)])
+def test_refused_credentials_mean_not_opted_in_only_if_they_work_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: bool, outcome: RunOutcome
+) -> None:
+    monkeypatch.setattr("aws.runs.credentials_work", lambda besides: elsewhere)
+
+    def refuse(run: Run) -> None:
+        raise ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": "no"}}, "ListFindings")
+
+    assert read_with(refuse).outcome == outcome
