@@ -164,11 +164,16 @@ class RegionalAccount(models.Model):
         return self.is_delegated_admin or self.relationship_status == RelationshipStatus.ENABLED
 
     @property
+    def is_associated(self) -> bool:
+        """Whether Inspector counts it among its accounts here: a member, the administrator, or standing alone."""
+        return self.is_member or bool(self.status and not self.relationship_status)
+
+    @property
     def relationship_label(self) -> str:
         if self.is_delegated_admin:
             return "Delegated administrator"
         if not self.relationship_status:
-            return "Not a member"
+            return "Standalone" if self.status else "Not a member"
         known = self.relationship_status in RelationshipStatus
         return RelationshipStatus(self.relationship_status).label if known else self.relationship_status
 

@@ -1,0 +1,120 @@
+"""Account-level calls of Inspector: who am I, members, what is activated, the organization's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from aws.choices import CallerKind
+from aws.errors import DENIED, ReadError, error_code
+from aws.paging import ask, pages
+
+if TYPE_CHECKING:
+    from mypy_boto3_inspector2 import Inspector2Client
+    from mypy_boto3_sts import STSClient
+
+ACCOUNTS_A_CALL = 100
+MEMBERS_A_PAGE = 50
+NO_ADMIN = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The account whose credentials we use, and what Inspector lets it see in one Region."""
+
+    account_id: str
+    kind: CallerKind
+    admin_account_id: str = ""
+
+
+@dataclass
+class AccountStatuses:
+    """BatchGetAccountStatus: what AWS told, account by account, and what it refused to tell."""
+
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def who_am_i(sts: STSClient, inspector: Inspector2Client) -> Caller:
+    """Identify the caller. Raises ReadError for an answer that could mean two things: guessing would hide accounts."""
+    account_id = str(sts.get_caller_identity()["Account"])
+    admin = _administrator(inspector, account_id)
+    if admin == account_id:
+        return Caller(account_id, CallerKind.DELEGATED_ADMIN, account_id)
+    if admin:
+        return Caller(account_id, CallerKind.MEMBER, admin)
+    if _may_describe_organization(inspector):
+        return Caller(account_id, CallerKind.DELEGATED_ADMIN, account_id)
+    return Caller(account_id, CallerKind.STANDALONE)
+
+
+def _administrator(inspector: Inspector2Client, account_id: str) -> str:
+    """The delegated administrator, the caller itself if it is; empty if AWS names none.
+
+    To the administrator AWS answers with an error, and that error is the positive answer.
+    """
+    try:
+        answer: dict[str, Any] = dict(inspector.get_delegated_admin_account())
+    except ClientError as error:
+        message = str(error.response.get("Error", {}).get("Message", "")).lower()
+        code = error_code(error)
+        if code == "ValidationException" and "is the delegated admin" in message:
+            return account_id
+        if code == NO_ADMIN or code in DENIED:
+            return ""
+        raise
+    admin = answer.get("delegatedAdmin")
+    if admin is None and "message" not in answer:
+        return ""
+    if not isinstance(admin, dict) or not admin.get("accountId"):
+        raise ReadError("GetDelegatedAdminAccount gave an answer that does not say who the administrator is.")
+    return str(admin["accountId"])
+
+
+def _may_describe_organization(inspector: Inspector2Client) -> bool:
+    """Only the delegated administrator may; everybody else is refused."""
+    try:
+        answer: dict[str, Any] = dict(inspector.describe_organization_configuration())
+    except ClientError as error:
+        if error_code(error) in DENIED:
+            return False
+        raise
+    if not isinstance(answer.get("autoEnable"), dict):
+        raise ReadError("DescribeOrganizationConfiguration answered without autoEnable: who we are is not certain.")
+    return True
+
+
+def list_members(client: Inspector2Client) -> Iterator[dict[str, Any]]:
+    """Every member, former ones too. The administrator itself is not among them."""
+    for page in pages(client, "list_members", "members", onlyAssociated=False, maxResults=MEMBERS_A_PAGE):
+        yield from page
+
+
+def account_statuses(client: Inspector2Client, account_ids: Sequence[str]) -> AccountStatuses:
+    """The status of each account and scan type, asked in calls of up to 100 accounts."""
+    statuses = AccountStatuses()
+    for start in range(0, len(account_ids), ACCOUNTS_A_CALL):
+        some = list(account_ids[start : start + ACCOUNTS_A_CALL])
+        answer = ask(client, "batch_get_account_status", "accounts", accountIds=some)
+        statuses.told |= {str(account["accountId"]): account for account in answer["accounts"]}
+        statuses.refused |= {str(account["accountId"]): account for account in answer.get("failedAccounts") or []}
+    return statuses
+
+
+def organization_configuration(client: Inspector2Client) -> tuple[dict[str, bool], bool]:
+    """AWS' autoEnable (scan type key → whether new members get it), and whether the member limit is reached."""
+    answer: dict[str, Any] = dict(client.describe_organization_configuration())
+    auto_enable = answer.get("autoEnable")
+    if not isinstance(auto_enable, dict):
+        raise ReadError("DescribeOrganizationConfiguration answered without autoEnable.")
+    return {str(key): bool(value) for key, value in auto_enable.items()}, bool(answer.get("maxAccountLimitReached"))
+
+
+def configuration(client: Inspector2Client) -> dict[str, Any]:
+    """AWS' GetConfiguration of the caller: EC2 scan mode and ECR re-scan durations."""
+    answer: dict[str, Any] = dict(client.get_configuration())
+    answer.pop("ResponseMetadata", None)
+    return answer

@@ -1,0 +1,48 @@
+"""`manage.py demo_people`: the people of a demonstration, from the environment, each time with the same passwords."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from accounts.choices import Role
+from accounts.models import AccountGrant, Person
+
+VARIABLE = "DEMO_PEOPLE"
+
+
+class Command(BaseCommand):
+    help = f"Create or update the people named in {VARIABLE}: a JSON list of name, password, role and accounts."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            people = json.loads(os.environ[VARIABLE])
+        except KeyError:
+            raise CommandError(f"{VARIABLE} is missing; without it there is nobody to create.") from None
+        except ValueError:
+            raise CommandError(f"{VARIABLE} is not JSON.") from None
+        with transaction.atomic():
+            for one in people:
+                _store(one)
+        self.stdout.write(f"{len(people)} people.")
+
+
+def _store(one: dict[str, Any]) -> None:
+    try:
+        name, password, role = str(one["name"]), str(one["password"]), Role(one["role"])
+    except (KeyError, ValueError) as error:
+        raise CommandError(f"{VARIABLE}: each person needs name, password and role ({error}).") from None
+    accounts = [str(account_id) for account_id in one.get("accounts", [])]
+    person, _ = Person.objects.get_or_create(username=name)
+    person.role = role
+    person.all_accounts = role == Role.DELEGATED_ADMIN and not accounts
+    if not person.check_password(password):
+        person.set_password(password)
+    person.save()
+    person.grants.exclude(account_id__in=accounts).delete()
+    for account_id in accounts:
+        AccountGrant.objects.get_or_create(person=person, account_id=account_id)

@@ -1,0 +1,282 @@
+"""Make our accounts equal to AWS': the organization as a whole, and in each Region members, statuses and settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from accounts import inspector, organizations
+from accounts.choices import RelationshipStatus, ResourceScanType
+from accounts.models import (
+    AccountChange,
+    AwsAccount,
+    OrganizationSettings,
+    OrganizationSettingsChange,
+    RegionalAccount,
+    ScanTypeStatus,
+)
+from aws import session
+from aws.choices import CallerKind, What
+from aws.decoding import clean
+from aws.errors import Held
+from aws.models import GLOBAL, SyncRun
+from aws.runs import Run, run_scope
+
+if TYPE_CHECKING:
+    from accounts.inspector import AccountStatuses, Caller
+
+ORGANIZATION_FIELDS = ("name", "email", "state", "organizational_unit", "joined_at")
+HISTORY_OF_ACCOUNTS = ("state", "organizational_unit")
+REGIONAL_FIELDS = (
+    "is_delegated_admin",
+    "relationship_status",
+    "status",
+    "error_code",
+    "error_message",
+    "unknown_since",
+)
+TYPE_FIELDS = ("status", "error_code", "error_message")
+
+
+def sync_organization() -> SyncRun:
+    """Read names, states and organizational units from AWS Organizations.
+
+    Denied, it fails like any read: what was known stays, and whoever divides by accounts must say that the number of
+    accounts is not known.
+    """
+    return run_scope(What.ORGANIZATION, GLOBAL, "", _read_organization)
+
+
+def sync_accounts(region: str) -> SyncRun:
+    """Read who the caller is in this Region, its members, what is activated in them, and the settings."""
+    return run_scope(What.ACCOUNTS, region, "", lambda run: _read_region(run, region))
+
+
+# --- The organization
+
+
+def _read_organization(run: Run) -> None:
+    client = session.organizations(settings.COVERAGE_REGIONS[0])
+    listed = {account.account_id: account for account in organizations.list_accounts(client)}
+    run.counts.read = len(listed)
+    known = {account.account_id: account for account in AwsAccount.objects.all()}
+    departing = [
+        account
+        for account_id, account in known.items()
+        if account_id not in listed and account.departed_at is None and account.state
+    ]
+    with run.writing() as now:
+        _store_listed(run, listed, known, now)
+    _hold_if_too_many(departing, sum(account.departed_at is None and bool(account.state) for account in known.values()))
+    with run.writing() as now:
+        for account in departing:
+            account.departed_at = now
+        AwsAccount.objects.bulk_update(departing, ["departed_at"])
+        AccountChange.objects.bulk_create(
+            AccountChange(account_id=account.account_id, field="state", from_value=account.state, to_value="DEPARTED", at=now)
+            for account in departing
+        )
+        run.counts.gone = len(departing)
+
+
+def _store_listed(
+    run: Run,
+    listed: Mapping[str, organizations.OrganizationAccount],
+    known: Mapping[str, AwsAccount],
+    now: datetime,
+) -> None:
+    new, changed, history = [], [], []
+    for account_id, account in listed.items():
+        facts = {field: getattr(account, field) for field in ORGANIZATION_FIELDS}
+        held = known.get(account_id)
+        if held is None:
+            new.append(AwsAccount(account_id=account_id, first_seen_at=now, **facts))
+        elif held.departed_at or any(getattr(held, field) != value for field, value in facts.items()):
+            # An account that had no state was known by its id alone: to learn its facts is no change of them.
+            if held.state:
+                history += [_change(account_id, "", field, getattr(held, field), facts[field], now) for field in HISTORY_OF_ACCOUNTS]
+            for field, value in (facts | {"departed_at": None}).items():
+                setattr(held, field, value)
+            changed.append(held)
+    AwsAccount.objects.bulk_create(new)
+    AwsAccount.objects.bulk_update(changed, [*ORGANIZATION_FIELDS, "departed_at"])
+    AccountChange.objects.bulk_create(change for change in history if change.from_value != change.to_value)
+    run.counts.new, run.counts.changed = len(new), len(changed)
+
+
+def _hold_if_too_many(departing: list[AwsAccount], present: int) -> None:
+    if len(departing) > settings.COVERAGE_HOLD_ROWS and len(departing) > settings.COVERAGE_HOLD_SHARE * present:
+        raise Held(f"{len(departing):,} of {present:,} accounts are absent from the organization; they are kept.")
+
+
+# --- One Region
+
+
+def _read_region(run: Run, region: str) -> None:
+    client = session.inspector(region)
+    caller = inspector.who_am_i(session.sts(region), client)
+    run.seen_by(caller.account_id, caller.kind)
+    is_admin = caller.kind == CallerKind.DELEGATED_ADMIN
+    members = {str(member["accountId"]): member for member in inspector.list_members(client)} if is_admin else {}
+    organization = inspector.organization_configuration(client) if is_admin else ({}, False)
+    configuration = inspector.configuration(client)
+    asked = [caller.account_id, *(account_id for account_id, member in members.items() if _is_associated(member))]
+    statuses = inspector.account_statuses(client, list(dict.fromkeys(asked)))
+    run.counts.read = len({*members, caller.account_id})
+    with run.writing() as now:
+        AwsAccount.objects.ensure({*members, caller.account_id}, now)
+        _store_accounts(run, region, caller, members, statuses, now)
+        _store_scan_types(run, region, statuses, now)
+        _store_settings(region, *organization, configuration, now)
+
+
+def _is_associated(member: Mapping[str, Any]) -> bool:
+    """Whether Inspector may be asked for its status: it refuses for those that were removed or never joined."""
+    former = {RelationshipStatus.REMOVED, RelationshipStatus.RESIGNED, RelationshipStatus.DELETED}
+    return member.get("relationshipStatus") not in former
+
+
+def _store_accounts(
+    run: Run, region: str, caller: Caller, members: Mapping[str, Any], statuses: AccountStatuses, now: datetime
+) -> None:
+    held = {row.account_id: row for row in RegionalAccount.objects.filter(region=region)}
+    new, changed, history = [], [], []
+    for account_id in sorted({*members, caller.account_id, *held}):
+        row = held.get(account_id)
+        facts = _regional_facts(row, account_id, caller, members, statuses, now)
+        if row is None:
+            new.append(RegionalAccount(account_id=account_id, region=region, first_seen_at=now, **facts))
+        elif any(getattr(row, field) != value for field, value in facts.items()):
+            if row.relationship_status != facts["relationship_status"]:
+                pair = row.relationship_status, facts["relationship_status"]
+                history.append(_change(account_id, region, "relationship", *pair, now))
+            for field, value in facts.items():
+                setattr(row, field, value)
+            changed.append(row)
+    RegionalAccount.objects.bulk_create(new)
+    RegionalAccount.objects.bulk_update(changed, REGIONAL_FIELDS)
+    AccountChange.objects.bulk_create(history)
+    run.counts.new += len(new)
+    run.counts.changed += len(changed)
+
+
+def _regional_facts(
+    row: RegionalAccount | None,
+    account_id: str,
+    caller: Caller,
+    members: Mapping[str, Any],
+    statuses: AccountStatuses,
+    now: datetime,
+) -> dict[str, Any]:
+    """What AWS says of the account now. What it refuses to say stays as it was, and is marked as not known since."""
+    is_admin = caller.kind == CallerKind.DELEGATED_ADMIN and account_id == caller.account_id
+    relationship = str(members.get(account_id, {}).get("relationshipStatus", ""))
+    if caller.kind == CallerKind.MEMBER and account_id == caller.account_id:
+        relationship = RelationshipStatus.ENABLED
+    elif row and not relationship and not is_admin and row.relationship_status and caller.kind == CallerKind.DELEGATED_ADMIN:
+        relationship = RelationshipStatus.REMOVED
+    facts = {"is_delegated_admin": is_admin, "relationship_status": relationship}
+    if told := statuses.told.get(account_id):
+        state = told.get("state") or {}
+        return facts | {
+            "status": str(state.get("status") or ""),
+            "error_code": str(state.get("errorCode") or ""),
+            "error_message": clean(str(state.get("errorMessage") or "")),
+            "unknown_since": None,
+        }
+    was_asked = is_admin or account_id == caller.account_id or _is_associated(members.get(account_id, {"relationshipStatus": "REMOVED"}))
+    refused = statuses.refused.get(account_id, {})
+    return facts | {
+        "status": row.status if row else "",
+        "error_code": str(refused.get("errorCode") or ("NOT_ANSWERED" if was_asked else "")),
+        "error_message": clean(str(refused.get("errorMessage") or "")),
+        "unknown_since": ((row.unknown_since if row else None) or now) if was_asked else None,
+    }
+
+
+def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: datetime) -> None:
+    held = {(row.account_id, row.scan_type): row for row in ScanTypeStatus.objects.filter(region=region)}
+    new, changed, history = [], [], []
+    for account_id, account in statuses.told.items():
+        for scan_type in ResourceScanType:
+            state = (account.get("resourceState") or {}).get(scan_type.key)
+            if not isinstance(state, dict) or not state.get("status"):
+                continue
+            facts = {
+                "status": str(state["status"]),
+                "error_code": str(state.get("errorCode") or ""),
+                "error_message": clean(str(state.get("errorMessage") or "")),
+            }
+            row = held.get((account_id, scan_type.value))
+            if row is None:
+                new.append(ScanTypeStatus(account_id=account_id, region=region, scan_type=scan_type.value, **facts))
+            elif any(getattr(row, field) != value for field, value in facts.items()):
+                if row.status != facts["status"]:
+                    history.append(_change(account_id, region, scan_type.value, row.status, facts["status"], now))
+                    row.changed_at = now
+                for field, value in facts.items():
+                    setattr(row, field, value)
+                changed.append(row)
+    ScanTypeStatus.objects.bulk_create(new)
+    ScanTypeStatus.objects.bulk_update(changed, [*TYPE_FIELDS, "changed_at"])
+    AccountChange.objects.bulk_create(history)
+    run.counts.changed += len(changed)
+
+
+def _store_settings(
+    region: str, auto_enable: dict[str, bool], limit_reached: bool, configuration: dict[str, Any], now: datetime
+) -> None:
+    """The settings as AWS gives them; their history setting by setting. The first sight is no change."""
+    facts = {
+        "auto_enable": auto_enable,
+        "max_account_limit_reached": limit_reached,
+        "configuration": json.loads(json.dumps(clean(configuration), default=_text)),
+    }
+    held = OrganizationSettings.objects.filter(region=region).first()
+    if held is None:
+        OrganizationSettings.objects.create(region=region, **facts)
+        return
+    before, after = _flat(held), _flat(OrganizationSettings(region=region, **facts))
+    changes = [
+        OrganizationSettingsChange(
+            region=region, setting=name[:64], from_value=before.get(name, "")[:512], to_value=after.get(name, "")[:512], at=now
+        )
+        for name in sorted({*before, *after})
+        if before.get(name, "") != after.get(name, "")
+    ]
+    if changes:
+        OrganizationSettings.objects.filter(region=region).update(**facts)
+        OrganizationSettingsChange.objects.bulk_create(changes)
+
+
+def _flat(row: OrganizationSettings) -> dict[str, str]:
+    """Setting → value as text: `auto_enable.ec2`, `ecrConfiguration.rescanDurationState.rescanDuration`."""
+    return dict(
+        [
+            *_leaves("auto_enable", row.auto_enable),
+            ("max_account_limit_reached", str(row.max_account_limit_reached)),
+            *_leaves("", row.configuration),
+        ]
+    )
+
+
+def _leaves(name: str, value: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(f"{name}.{key}" if name else str(key), item)
+    else:
+        yield name, str(value)
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _change(account_id: str, region: str, field: str, from_value: str, to_value: str, now: datetime) -> AccountChange:
+    return AccountChange(
+        account_id=account_id, region=region, field=field, from_value=from_value, to_value=to_value, at=now
+    )
