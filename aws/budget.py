@@ -48,7 +48,9 @@ class RequestBudget:
             try:
                 cache.delete(slot)
             except Exception:
-                log.warning("A slot of the request budget stays taken for %s s: the cache does not answer", SLOT_SECONDS)
+                log.warning(
+                    "A slot of the request budget stays taken for %s s: the cache does not answer", SLOT_SECONDS
+                )
 
     def take_slot(self) -> str:
         """Wait until fewer than `at_once` calls are under way, and take a place among them."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
-from django.db import models, transaction
-from django.db.models import F, Q
+from django.db import models
+from django.db.models import F
 from django.utils import timezone
 
 from aws.choices import CallerKind, RunOutcome, ScopeState, What
@@ -49,7 +49,9 @@ class SyncScope(models.Model):
 
     last_started_at = models.DateTimeField(null=True, blank=True)
     last_complete_at = models.DateTimeField(null=True, blank=True)
-    last_full_at = models.DateTimeField(null=True, blank=True, help_text="Last full read of a scope that is read by changes")
+    last_full_at = models.DateTimeField(
+        null=True, blank=True, help_text="Last full read of a scope that is read by changes"
+    )
     watermark = models.DateTimeField(null=True, blank=True, help_text="Changes up to here are known")
     failing_since = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=100, blank=True, default="")

@@ -125,7 +125,9 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
         _skip(run, str(absent))
     except Exception as error:
         if error_code(error) in NOT_OPTED_IN and isinstance(error, ClientError) and credentials_work(besides=region):
-            _skip(run, f"{region} is not opted in for this account: AWS accepts the credentials elsewhere but not here.")
+            _skip(
+                run, f"{region} is not opted in for this account: AWS accepts the credentials elsewhere but not here."
+            )
         else:
             log.warning("%s failed: %s", run.scope, error, exc_info=not isinstance(error, ClientError))
             _stop(run, ScopeState.FAILED, RunOutcome.FAILED, error)
@@ -210,7 +212,9 @@ def _complete(run: Run, now: datetime) -> None:
 
 def _skip(run: Run, why: str) -> None:
     with run.writing() as now:
-        _settle(run, now, RunOutcome.SKIPPED, state=ScopeState.SKIPPED, failing_since=None, error=why, error_code="skipped")
+        _settle(
+            run, now, RunOutcome.SKIPPED, state=ScopeState.SKIPPED, failing_since=None, error=why, error_code="skipped"
+        )
 
 
 def _stop(run: Run, state: ScopeState, outcome: RunOutcome, error: BaseException) -> None:
@@ -226,9 +230,7 @@ def _stop(run: Run, state: ScopeState, outcome: RunOutcome, error: BaseException
 
 def _settle(run: Run, now: datetime, outcome: RunOutcome, **fields: object) -> None:
     run.log.outcome, run.log.ended_at = outcome, now
-    run.log.save(
-        update_fields=["outcome", "ended_at", "caller_account", "error", "error_code", "error_request_id"]
-    )
+    run.log.save(update_fields=["outcome", "ended_at", "caller_account", "error", "error_code", "error_request_id"])
     SyncScope.objects.filter(pk=run.scope.pk).update(**fields)
     run.is_over = True
 

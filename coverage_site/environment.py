@@ -71,7 +71,9 @@ def allowed_hosts(*, debug: bool) -> list[str]:
     if "*" in hosts:
         raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts; * would accept every one.")
     if not hosts and not debug:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is missing: name the host that people type, for example coverage.example.com.")
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is missing: name the host that people type, for example coverage.example.com."
+        )
     return hosts
 
 
@@ -80,7 +82,9 @@ def trusted_origins() -> list[str]:
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
-            raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS takes addresses such as https://coverage.example.com, not {origin!r}.")
+            raise ImproperlyConfigured(
+                f"CSRF_TRUSTED_ORIGINS takes addresses such as https://coverage.example.com, not {origin!r}."
+            )
     return origins
 
 
@@ -123,7 +127,9 @@ def database(base_dir: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = dict(env.db_url_config(raw))
     except (ValueError, environ.ImproperlyConfigured):
-        raise ImproperlyConfigured("DATABASE_URL cannot be read: give postgres://user:password@host:5432/name or sqlite:///path.") from None
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read: give postgres://user:password@host:5432/name or sqlite:///path."
+        ) from None
     engine = config.get("ENGINE")
     if engine == "django.db.backends.sqlite3":
         config["OPTIONS"] = {

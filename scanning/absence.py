@@ -64,7 +64,9 @@ def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str
 def _hold_if_incomplete(run: Run) -> None:
     expected, read = run.log.expected, run.counts.read
     if expected is not None and abs(read - expected) > max(DRIFT_ROWS, DRIFT_SHARE * expected):
-        raise Held(f"AWS' statistics count {expected:,} rows but the list has {read:,}: what is absent may still be there.")
+        raise Held(
+            f"AWS' statistics count {expected:,} rows but the list has {read:,}: what is absent may still be there."
+        )
 
 
 def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused: set[str]) -> None:
@@ -73,7 +75,9 @@ def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused:
         return
     if run.scope.state == ScopeState.HELD and run.log.expected == run.counts.read:
         return
-    raise Held(f"{unexpected:,} of {held_rows:,} rows are absent from this read; they are kept until this is confirmed.")
+    raise Held(
+        f"{unexpected:,} of {held_rows:,} rows are absent from this read; they are kept until this is confirmed."
+    )
 
 
 def _gone(run: Run, absent: list[Absentee], absence: Absence) -> list[int]:
@@ -81,4 +85,3 @@ def _gone(run: Run, absent: list[Absentee], absence: Absence) -> list[int]:
         there = absence.still_there(absent)
         return [row.pk for row in absent if row.key not in there]
     return [row.pk for row in absent if row.missing_since and run.started_at - row.missing_since >= SECOND_READ_AFTER]
-

@@ -12,7 +12,10 @@ class ResourceType(models.TextChoices):
     MACHINE_IMAGE = "MACHINE_IMAGE", "Machine image"
     AZURE_VIRTUAL_MACHINE = "Microsoft.Compute/virtualMachines", "Azure virtual machine"
     AZURE_CONTAINER_REGISTRY = "Microsoft.ContainerRegistry/registries", "Azure container registry"
-    AZURE_CONTAINER_REPOSITORY = "Microsoft.ContainerRegistry/registry/containerRepository", "Azure container repository"
+    AZURE_CONTAINER_REPOSITORY = (
+        "Microsoft.ContainerRegistry/registry/containerRepository",
+        "Azure container repository",
+    )
     AZURE_CONTAINER_IMAGE = "Microsoft.ContainerRegistry/registry/containerImage", "Azure container image"
     AZURE_SITE = "Microsoft.Web/sites", "Azure function app"
     GCP_INSTANCE = "compute.googleapis.com/Instance", "Google Cloud instance"

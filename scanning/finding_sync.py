@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from accounts.choices import ResourceScanType
 from accounts.inspector import who_am_i
 from accounts.models import AccountChange, AwsAccount
-from accounts.choices import ResourceScanType
 from aws import session
 from aws.choices import What
 from aws.models import SyncRun

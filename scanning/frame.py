@@ -127,7 +127,9 @@ class Frame:
         return [*(self._notice(trouble) for trouble in failed), *joined]
 
     def _late(self, troubles: list[Trouble]) -> Notice:
-        regions = dict.fromkeys("The organization" if trouble.region == GLOBAL else trouble.region for trouble in troubles)
+        regions = dict.fromkeys(
+            "The organization" if trouble.region == GLOBAL else trouble.region for trouble in troubles
+        )
         oldest = min((trouble.as_of for trouble in troubles if trouble.as_of), default=None)
         as_of = clock(oldest, self.freshness.now) if oldest else "long ago"
         return Notice(

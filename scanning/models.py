@@ -103,7 +103,9 @@ def resource_url(region: str, account_id: str, resource_id: str) -> str:
     """The canonical address of a resource. Slashes that would not survive the way are percent-encoded."""
     if PLAIN_PATH.fullmatch(resource_id):
         return reverse("resource", args=[region, account_id, resource_id])
-    return reverse("resource", args=[region, account_id, "-"]).removesuffix("-/") + quote(resource_id, safe=":@$,") + "/"
+    return (
+        reverse("resource", args=[region, account_id, "-"]).removesuffix("-/") + quote(resource_id, safe=":@$,") + "/"
+    )
 
 
 class CoveredResource(models.Model):
@@ -153,7 +155,9 @@ class CoveredResource(models.Model):
             models.Index(fields=["resource_type", "scan_type", "sort_name", "id"], name="coverage_name"),
             models.Index(fields=["resource_type", "scan_type", "account_id", "id"], name="coverage_account"),
             models.Index(fields=["resource_type", "scan_type", "status_key", "id"], name="coverage_status"),
-            models.Index(fields=["resource_type", "scan_type", "sort_last_scanned", "id"], name="coverage_last_scanned"),
+            models.Index(
+                fields=["resource_type", "scan_type", "sort_last_scanned", "id"], name="coverage_last_scanned"
+            ),
             models.Index(fields=["resource_type", "scan_type", "not_scanned_since", "id"], name="coverage_waiting"),
             models.Index(fields=["account_id", "region", "resource_id"], name="coverage_resource"),
         ]
@@ -363,7 +367,9 @@ class FindingCount(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account_id", "region", "resource_id", "scan_type"], name="finding_count_key")
+            models.UniqueConstraint(
+                fields=["account_id", "region", "resource_id", "scan_type"], name="finding_count_key"
+            )
         ]
 
     def __str__(self) -> str:

@@ -54,12 +54,16 @@ def status_of(resource_type: str, code: str, reason: str, frequency: str = "") -
     """The status of a row. Never fails: an unknown reason appears in its own words."""
     tab = tab_of(resource_type)
     if not code and not reason:
-        return Status("unknown", "Unknown", "", _group(tab, ""), Kind.FIX, "AWS gave no status for this resource.", "", "")
+        return Status(
+            "unknown", "Unknown", "", _group(tab, ""), Kind.FIX, "AWS gave no status for this resource.", "", ""
+        )
     if tab == REPOSITORIES and frequency == "MANUAL" and reason not in {"ACCESS_DENIED", "INTERNAL_ERROR"}:
         reason = "SCAN_FREQUENCY_MANUAL"
     known = _known()
     exact = (
-        known.get((tab, code, reason, frequency)) or known.get((tab, code, reason, "")) or known.get((OTHER, code, reason, ""))
+        known.get((tab, code, reason, frequency))
+        or known.get((tab, code, reason, ""))
+        or known.get((OTHER, code, reason, ""))
     )
     if exact:
         return exact if exact.group in _groups(tab) else _in_group(exact, _group(tab, code))

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 KEY = ("region", "account_id", "resource_type", "resource_id", "scan_type")
 WRITTEN = [
-    field.name
-    for field in CoveredResource._meta.concrete_fields
-    if field.name not in {*KEY, "id", "first_seen_at"}
+    field.name for field in CoveredResource._meta.concrete_fields if field.name not in {*KEY, "id", "first_seen_at"}
 ]
 ACTIVATED_BY = {
     ResourceType.AWS_EC2_INSTANCE: ResourceScanType.EC2,
@@ -145,7 +143,9 @@ class CoverageRead:
         self.run.counts.cleaned += sum(row.is_cleaned for row in changed.values())
 
     def _load_known(self) -> None:
-        fields = self.rows.values_list("account_id", "resource_id", "scan_type", "content_hash", "missing_since", "gone_at")
+        fields = self.rows.values_list(
+            "account_id", "resource_id", "scan_type", "content_hash", "missing_since", "gone_at"
+        )
         for account_id, resource_id, scan_type, digest, missing_since, gone_at in fields.iterator(chunk_size=5000):
             fingerprint = _fingerprint(account_id, resource_id, scan_type)
             self.digests[fingerprint] = bytes(digest)

@@ -41,7 +41,10 @@ def rows(live_server):
     for severity in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"):
         found = factories.finding(broken, severity)
         factories.finding(image, severity)
-    described = {"id": function.resource_id, "details": {"awsLambdaFunction": {"codeSha256": "9" * 64, "layers": ["a" * 80]}}}
+    described = {
+        "id": function.resource_id,
+        "details": {"awsLambdaFunction": {"codeSha256": "9" * 64, "layers": ["a" * 80]}},
+    }
     deep = factories.finding(function, resources=[described])
     factories.run(factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE"), read=1415)
     return {

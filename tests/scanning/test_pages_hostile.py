@@ -75,7 +75,7 @@ def test_on_resources_and_findings(as_viewer, payload):
             "vulnerablePackages": [{"name": payload, "version": payload, "fixedInVersion": payload, payload: payload}],
             "cvss": [{"source": payload, "scoringVector": payload}],
         },
-        **{"extra": {payload: payload}},
+        extra={payload: payload},
     )
     for row in (instance, other, found):
         is_inert(as_viewer.get(row.get_absolute_url()))
