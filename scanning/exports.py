@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 
 from accounts.models import Person
+from coverage_site.exports import line_writer, moment, safe_cell
 from coverage_site.paging import Order, ordered, read_order
 from scanning.columns import Sheet, counted_findings, metadata_value
 from scanning.filters import CoverageFilters
@@ -19,8 +18,6 @@ from scanning.tables import SORTS
 from scanning.tabs import CoverageTab, TabTable
 
 ROWS_AT_ONCE = 1000
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
-"""A spreadsheet takes a cell that begins so for a formula, the full-width forms included."""
 
 Value = Callable[[CoveredResource, Sheet], object]
 
@@ -38,7 +35,7 @@ def _lines(
 ) -> Iterator[str]:
     """Everything that can be refused was refused before: once the first line is out, the status is, too."""
     columns = {**COMMON, **OWN.get(tab.slug, OWN_OF_OTHERS)}
-    line = csv.writer(_Lines()).writerow
+    line = line_writer()
     yield line(columns)
     for spec, order in orders.items():
         rows = ordered(in_group(narrowed_rows(spec, filters, frame, person), filters.chosen_group), order)
@@ -48,23 +45,6 @@ def _lines(
             sheet = Sheet(frame.freshness, names, counted_findings(person, chunk))
             for row in chunk:
                 yield line([safe_cell(value(row, sheet)) for value in columns.values()])
-
-
-class _Lines:
-    """What csv writes into; the writer hands each line back to its caller."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def safe_cell(value: object) -> str:
-    """The value as text that no spreadsheet runs as a formula."""
-    text = "" if value is None else str(value)
-    return ("'" + text if text.startswith(RISKY) else text).replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def moment(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
 
 def _metadata(*path: str) -> Value:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -14,6 +13,7 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
 from accounts.models import AwsAccount, Person
+from coverage_site.filters import ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
 from scanning.choices import Group, Kind, Platform
@@ -60,52 +60,6 @@ class AccountChoices:
         if new := set(account_ids).difference(self._asked):
             self._asked |= self.visible.filter(account_id__in=new).named()
         return self._asked
-
-
-@dataclass(frozen=True)
-class Token:
-    """A filter in force, and the address without it."""
-
-    text: str
-    address: str
-
-
-@dataclass(frozen=True)
-class Option:
-    value: str
-    label: str
-    is_chosen: bool
-    count: int | None = None
-
-
-@dataclass(frozen=True)
-class Picker:
-    """A filter that takes several values: a list of choices, or a text where there are too many to list."""
-
-    name: str
-    label: str
-    options: Sequence[Option]
-    takes_text: bool = False
-
-    @property
-    def chosen(self) -> int:
-        return sum(option.is_chosen for option in self.options)
-
-
-class ChoiceListField(forms.Field):
-    """Values from a list of choices, each perhaps given again. Says which one it does not know."""
-
-    def __init__(self, allowed: Iterable[str], what: str) -> None:
-        super().__init__(required=False, widget=forms.SelectMultiple)
-        self.allowed = frozenset(allowed)
-        self.what = what
-
-    def clean(self, value: Any) -> list[str]:
-        values = [text for text in value or [] if text]
-        for text in values:
-            if text not in self.allowed:
-                raise forms.ValidationError(f"“{text[:60]}” is not {self.what}.")
-        return list(dict.fromkeys(values))
 
 
 class AccountField(forms.Field):
@@ -259,7 +213,7 @@ class CoverageFilters(forms.Form):
         ]
 
     def pickers(self, counted: Mapping[str, int]) -> list[Picker]:
-        """The tab's own: statuses that occur, with how often, kinds of status, and operating systems where there are any."""
+        """The tab's own: statuses that occur, with how often, kinds of status, and operating systems if there are any."""
         keys = dict.fromkeys([*counted, *self._chosen("status")])
         statuses = sorted(((key, status_label(self.tab, key)) for key in keys), key=lambda pair: pair[1])
         kinds = [(kind.value, str(kind.label)) for kind in Kind]

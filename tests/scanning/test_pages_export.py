@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
-from scanning.exports import RISKY, safe_cell
+from coverage_site.exports import RISKY, safe_cell
 from tests import factories
 
 pytestmark = pytest.mark.django_db
