@@ -45,7 +45,10 @@ class RelationshipStatus(models.TextChoices):
     EMAIL_VERIFICATION_FAILED = "EMAIL_VERIFICATION_FAILED", "E-mail verification failed"
     REGION_DISABLED = "REGION_DISABLED", "Region disabled"
     ACCOUNT_SUSPENDED = "ACCOUNT_SUSPENDED", "Account suspended"
-    CANNOT_CREATE_DETECTOR_IN_ORG_MASTER = "CANNOT_CREATE_DETECTOR_IN_ORG_MASTER", "Not possible in the management account"
+    CANNOT_CREATE_DETECTOR_IN_ORG_MASTER = (
+        "CANNOT_CREATE_DETECTOR_IN_ORG_MASTER",
+        "Not possible in the management account",
+    )
 
 
 class AccountState(models.TextChoices):

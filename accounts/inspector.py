@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from aws.choices import CallerKind
-from aws.errors import DENIED, ReadError, error_code
+from aws.errors import DENIED, ClientError, ReadError, error_code
 from aws.paging import ask, pages
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import botocore.exceptions as boto
 
+ClientError = boto.ClientError
+
 
 class ReadError(Exception):
     """A read that did not complete: nothing may be concluded from what is absent in it."""

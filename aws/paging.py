@@ -18,7 +18,7 @@ def pages(
     """Yield the result list of each page, page by page.
 
     botocore makes an empty answer of a body that is cut, empty or HTML, and its own paginator then ends in peace. Here
-    each page must carry its result key; one that does not is asked for again with the same token, and then the read fails
+    each page must carry its result key; one that does not is asked for again with the same token, then the read fails
     with IncompletePage. A token that was seen before, or more than `most_pages` pages, fails with EndlessPages.
     """
     token: str | None = None
@@ -45,6 +45,6 @@ def ask(client: Any, operation: str, result_key: str, **parameters: Any) -> dict
         if isinstance(answer.get(result_key), list):
             return answer
     raise IncompletePage(
-        f"{operation} answered without its list {result_key!r}, {ATTEMPTS} times: the answer was cut or is not from AWS.",
+        f"{operation} answered without its list {result_key!r}, {ATTEMPTS} times: the answer was cut, or not from AWS.",
         request_id=str(answer.get("ResponseMetadata", {}).get("RequestId", "")),
     )

@@ -64,7 +64,7 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[datetime]:
-        """A transaction that holds the scope's row: Superseded if another run has the lease. Yields the database's time.
+        """A transaction holding the scope's row: Superseded if another run has the lease. Yields the database's time.
 
         It also renews the lease and stores the progress, so a run that writes is a run that lives.
         """

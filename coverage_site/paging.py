@@ -1,4 +1,4 @@
-"""Lists page by their sort key: the cursor in the address holds the (value, id) of a row, so page 1000 costs as page 1."""
+"""Lists page by their sort key: the cursor in the address holds a row's (value, id), so page 1000 costs as page 1."""
 
 from __future__ import annotations
 

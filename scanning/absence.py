@@ -54,7 +54,13 @@ def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str
     run.counts.missing = len(absent)
     _hold_if_incomplete(run)
     _hold_if_too_much(run, absent, held_rows, excused)
-    for some in batches(_gone(run, absent, absence), CHUNK):
+    if len(absent) <= ASK_AT_MOST:
+        there = absence.still_there(absent)
+        gone = [row.pk for row in absent if row.key not in there]
+        run.counts.missing = len(gone)
+    else:
+        gone = [row.pk for row in absent if _missed_before(row, run)]
+    for some in batches(gone, CHUNK):
         with run.writing() as now:
             absence.mark_gone(some, now)
             run.counts.gone += len(some)
@@ -80,8 +86,6 @@ def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused:
     )
 
 
-def _gone(run: Run, absent: list[Absentee], absence: Absence) -> list[int]:
-    if len(absent) <= ASK_AT_MOST:
-        there = absence.still_there(absent)
-        return [row.pk for row in absent if row.key not in there]
-    return [row.pk for row in absent if row.missing_since and run.started_at - row.missing_since >= SECOND_READ_AFTER]
+def _missed_before(row: Absentee, run: Run) -> bool:
+    """Whether an earlier complete read, long enough ago, missed the row too."""
+    return row.missing_since is not None and run.started_at - row.missing_since >= SECOND_READ_AFTER

@@ -1,4 +1,4 @@
-"""Inspector's enums, with labels. Stored values are not limited to these: AWS adds some, and they appear as themselves."""
+"""Inspector's enums, with labels. Stored values are not limited to these: AWS adds some; they appear as themselves."""
 
 from django.db import models
 

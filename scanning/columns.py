@@ -1,4 +1,4 @@
-"""How a fact of a covered resource is drawn, once. A cell is a function of the row and of its sheet, the page's facts."""
+"""How a fact of a covered resource is drawn, once. A cell is a function of the row and its sheet, the page's facts."""
 
 from __future__ import annotations
 

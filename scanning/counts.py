@@ -51,13 +51,13 @@ def recount(region: str) -> int:
     true: Counter[CounterKey] = Counter()
     rows = CoveredResource.objects.present().filter(region=region).order_by()
     for *key, count in rows.values_list(*KEY_FIELDS).annotate(Count("id")):
-        true[tuple(key)] += count  # type: ignore[index]
+        true[tuple(key)] += count
         key[1] = ""
-        true[tuple(key)] += count  # type: ignore[index]
+        true[tuple(key)] += count
     wrong = 0
     for stored in CoverageCount.objects.filter(region=region):
         key = tuple(getattr(stored, field) for field in KEY_FIELDS)
-        should = true.pop(key, 0)  # type: ignore[arg-type]
+        should = true.pop(key, 0)
         if stored.count != should:
             wrong += 1
             CoverageCount.objects.filter(pk=stored.pk).update(count=should)

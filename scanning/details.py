@@ -37,7 +37,7 @@ FINDING_GROUPS = {status.value.lower(): status for status in FindingStatus}
 
 
 def rows_of(visible: CoveredResourceQuerySet, region: str, account_id: str, resource_id: str) -> list[CoveredResource]:
-    """The rows of a resource, by its id or by what people make of it: a function without its version, a slash too many."""
+    """A resource's rows, by its id or by what people make of it: a function without its version, a slash too many."""
     written = resource_id.rstrip("/")
     for candidate in dict.fromkeys((resource_id, written, written + LATEST)):
         rows = visible.at(region, account_id, candidate).exclude(resource_type=ResourceType.AWS_ACCOUNT)

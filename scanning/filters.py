@@ -213,7 +213,7 @@ class CoverageFilters(forms.Form):
         ]
 
     def pickers(self, counted: Mapping[str, int]) -> list[Picker]:
-        """The tab's own: statuses that occur, with how often, kinds of status, and operating systems if there are any."""
+        """The tab's own: statuses that occur, with how often, kinds of status, and operating systems if any."""
         keys = dict.fromkeys([*counted, *self._chosen("status")])
         statuses = sorted(((key, status_label(self.tab, key)) for key in keys), key=lambda pair: pair[1])
         kinds = [(kind.value, str(kind.label)) for kind in Kind]

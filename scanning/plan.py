@@ -32,7 +32,7 @@ def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:
     if run.outcome == RunOutcome.SKIPPED:
         return run, {}
     if run.outcome == RunOutcome.COMPLETE:
-        return run, dict.fromkeys(sorted(_read_before(region)), 0) | dict(sorted(totals.items()))
+        return run, {**dict.fromkeys(sorted(_read_before(region)), 0), **dict(sorted(totals.items()))}
     return run, dict.fromkeys(sorted({*ResourceType.values, *_read_before(region)}))
 
 

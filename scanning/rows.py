@@ -45,7 +45,7 @@ def to_row(item: Mapping[str, Any], region: str) -> CoveredResource:
     last_scanned_at, unreadable = _time(item.get("lastScannedAt"))
     name, tags = _name(metadata, resource_id), _tags(metadata)
     shown = status_of(resource_type, code, reason, frequency)
-    row = CoveredResource(
+    return CoveredResource(
         region=region,
         account_id=account_id[:12],
         resource_type=resource_type[:100],
@@ -70,7 +70,6 @@ def to_row(item: Mapping[str, Any], region: str) -> CoveredResource:
         is_cleaned=is_cleaned or unreadable,
         content_hash=digest,
     )
-    return row
 
 
 def wait_from(row: CoveredResource, first_seen_at: datetime) -> None:

@@ -99,7 +99,7 @@ class CoverageRead:
                 fresh[key_of(row)] = row
             elif held != row.content_hash or fingerprint in self.marked:
                 changed[key_of(row)] = row
-            self.digests[fingerprint] = row.content_hash
+            self.digests[fingerprint] = bytes(row.content_hash)
             self.marked.discard(fingerprint)
         if not fresh and not changed:
             self.run.keep_alive()

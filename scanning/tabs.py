@@ -86,8 +86,8 @@ TABS = (
         "Instances",
         (TabTable(InstanceTable, (R.AWS_EC2_INSTANCE,), "instances", S.PACKAGE),),
         why=(
-            "Inspector scans an EC2 instance through Systems Manager or without an agent. An instance lands here when it"
-            " does not run the SSM Agent, has no IAM role that supports Systems Manager, runs an operating system or"
+            "Inspector scans an EC2 instance through Systems Manager or without an agent. An instance lands here when"
+            " it does not run the SSM Agent, has no IAM role that supports Systems Manager, runs an operating system or"
             " architecture that Inspector does not support, is stopped, or is excluded by a tag."
         ),
         definition="EC2 instances that Inspector lists and does not monitor and scan now.",
@@ -100,8 +100,8 @@ TABS = (
         (TabTable(RepositoryTable, (R.AWS_ECR_REPOSITORY,), "repositories"),),
         why=(
             "Inspector monitors a repository when its registry uses enhanced scanning and a filter includes it. A"
-            " repository lands here when its scanning is set to basic or manual, when Inspector may not access it, or when"
-            " scanning is being switched off."
+            " repository lands here when its scanning is set to basic or manual, when Inspector may not access it, or"
+            " when scanning is being switched off."
         ),
         definition="ECR repositories that Inspector lists and is not configured to monitor and scan.",
         groups=ACTIVATION,
@@ -114,8 +114,9 @@ TABS = (
         (TabTable(ImageTable, (R.AWS_ECR_CONTAINER_IMAGE,), "images", S.PACKAGE),),
         why=(
             "An image lands here when scanning is not activated for its repository or a filtering rule leaves the"
-            " repository out, when it was not pushed or pulled within the ECR re-scan duration, or when Inspector cannot"
-            " read its operating system or media type. An image scanned on push was scanned once and is not monitored."
+            " repository out, when it was not pushed or pulled within the ECR re-scan duration, or when Inspector"
+            " cannot read its operating system or media type. An image scanned on push was scanned once and is not"
+            " monitored."
         ),
         definition="Container images in ECR that Inspector lists and does not monitor and scan now.",
         status_tab="images",
@@ -131,8 +132,9 @@ TABS = (
             ),
         ),
         why=(
-            "A function lands here when its account was not added to Inspector, when a tag or a filtering rule keeps it from"
-            " being scanned, when it was neither invoked nor updated for 90 days, or when its runtime is not supported."
+            "A function lands here when its account was not added to Inspector, when a tag or a filtering rule keeps it"
+            " from being scanned, when it was neither invoked nor updated for 90 days, or when its runtime is not"
+            " supported."
         ),
         definition="Lambda functions that Inspector lists and is not configured to scan.",
         status_tab="lambda",
@@ -182,7 +184,10 @@ TABS = (
                 OtherTable, (R.GCP_INSTANCE, R.GCP_FUNCTION, R.GCP_REPOSITORY, R.GCP_IMAGE), "Google Cloud resources"
             ),
         ),
-        why="A resource in Google Cloud lands here when Inspector's connection does not reach it or it does not support it.",
+        why=(
+            "A resource in Google Cloud lands here when Inspector's connection does not reach it, or when Inspector"
+            " does not support it."
+        ),
         definition="Resources in Google Cloud that Inspector lists and does not scan now.",
     ),
     CoverageTab(
@@ -196,7 +201,7 @@ TABS = (
 
 TAB_BY_SLUG = {tab.slug: tab for tab in TABS}
 LISTED_ELSEWHERE = frozenset({*(kind for tab in TABS for kind in tab.resource_types), R.AWS_ACCOUNT.value})
-"""What “Other” leaves out. The row of an account (network reachability) is no resource: it is shown with the account."""
+"""What “Other” leaves out. An account's own row (network reachability) is no resource: it is shown with the account."""
 
 
 def tab_of_type(resource_type: str) -> CoverageTab:

@@ -1,4 +1,4 @@
-"""How many resources are in which status, for one person: the numbers in tiles, groups and choices, from the counters."""
+"""How many resources are in which status, for one person: the numbers in tiles, groups and choices, from counters."""
 
 from __future__ import annotations
 

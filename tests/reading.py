@@ -53,8 +53,8 @@ class Page(HTMLParser):
         elif tag == "tr" and self._cells:
             self.tables[-1].append(dict(zip(self._headings, self._cells, strict=False)))
         elif tag == "a" and self._link is not None:
-            href, words = self._link
-            self.links.setdefault(" ".join(" ".join(words).split()), href)
+            href, said = self._link
+            self.links.setdefault(" ".join(" ".join(said).split()), href)
             self._link = None
 
     def handle_data(self, data: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,21 +15,24 @@ def test_a_lone_surrogate_is_decoded_though_orjson_refuses_it() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"things": [', b"\xff\xfe"])
 def test_what_is_not_json_is_left_to_botocore(body: bytes) -> None:
-    response, customized = {"status_code": 200, "body": body}, {}
+    response = {"status_code": 200, "body": body}
+    customized: dict[str, Any] = {}
     decode_fast(response, customized)
     assert (response["body"], customized) == (body, {})
 
 
 def test_an_error_answer_is_left_to_botocore() -> None:
     body = b'{"message": "no"}'
-    response, customized = {"status_code": 403, "body": body}, {}
+    response = {"status_code": 403, "body": body}
+    customized: dict[str, Any] = {}
     decode_fast(response, customized)
     assert (response["body"], customized) == (body, {})
 
 
 def test_a_page_is_handed_over_as_it_is_on_the_wire() -> None:
     page = {"coveredResources": [{"lastScannedAt": 1795000000.25}], "nextToken": "t"}
-    response, customized = {"status_code": 200, "body": json.dumps(page).encode()}, {}
+    response = {"status_code": 200, "body": json.dumps(page).encode()}
+    customized: dict[str, Any] = {}
     decode_fast(response, customized)
     assert customized == page
     assert response["body"] == b"{}"

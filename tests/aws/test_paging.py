@@ -21,7 +21,7 @@ class Pages:
         return self.answers[min(len(self.asked), len(self.answers)) - 1]
 
 
-def read(client: Pages, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
+def read(client: Pages, **parameters: Any) -> Iterator[Any]:
     return pages(client, "list_things", "things", **parameters)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from botocore.session import get_session
@@ -25,12 +26,8 @@ def _read():
 
 
 def test_every_resource_type_of_the_sdk_has_a_tab():
-    model = get_session().get_service_model("inspector2")
-    newcomers = [
-        name
-        for name in model.shape_for("CoverageResourceType").enum
-        if tab_of_type(name).slug == "other" and name != ResourceType.AWS_ACCOUNT
-    ]
+    types: Any = get_session().get_service_model("inspector2").shape_for("CoverageResourceType")
+    newcomers = [name for name in types.enum if tab_of_type(name).slug == "other" and name != ResourceType.AWS_ACCOUNT]
     assert newcomers == [], f"resource types without a tab: {newcomers}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -50,12 +51,12 @@ class Command(BaseCommand):
         if only in {None, What.ACCOUNTS}:
             yield sync_organization
             for region in regions:
-                yield lambda region=region: sync_accounts(region)
+                yield partial(sync_accounts, region)
         for region in regions:
             if only in {None, What.COVERAGE}:
                 yield from self._coverage_reads(region)
             if only in {None, What.FINDINGS}:
-                yield lambda region=region: sync_findings(region)
+                yield partial(sync_findings, region)
 
     def _coverage_reads(self, region: str) -> Iterator[Callable[[], SyncRun]]:
         parts: dict[str, int | None] = {}
@@ -67,7 +68,7 @@ class Command(BaseCommand):
 
         yield plan
         for part, expected in parts.items():
-            yield lambda part=part, expected=expected: sync_coverage(region, part, expected)
+            yield partial(sync_coverage, region, part, expected)
 
 
 def counts_as_complete(run: SyncRun) -> bool:
