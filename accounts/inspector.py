@@ -65,11 +65,17 @@ def _administrator(inspector: Inspector2Client, account_id: str) -> str:
             return ""
         raise
     admin = answer.get("delegatedAdmin")
-    if admin is None and "message" not in answer:
+    if admin is None and _is_empty(answer):
         return ""
     if not isinstance(admin, dict) or not admin.get("accountId"):
         raise ReadError("GetDelegatedAdminAccount gave an answer that does not say who the administrator is.")
     return str(admin["accountId"])
+
+
+def _is_empty(answer: dict[str, Any]) -> bool:
+    """Whether AWS said nothing, in so few bytes. botocore makes the same of a page of HTML, which is no answer."""
+    length = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-length", "")
+    return str(length).isdigit() and int(length) <= len('{ "delegatedAdmin" : null }')
 
 
 def _may_describe_organization(inspector: Inspector2Client) -> bool:

@@ -1,4 +1,4 @@
-"""Who is scanned: AWS accounts, what is activated in them, the organization's settings, and which people may see what."""
+"""Who is scanned: AWS accounts, what is activated in them, the organization's settings, and who may see what."""
 
 from __future__ import annotations
 
@@ -197,7 +197,9 @@ class ScanTypeStatus(models.Model):
     objects = ScanTypeStatusQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account_id", "region", "scan_type"], name="scan_type_status_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["account_id", "region", "scan_type"], name="scan_type_status_key")
+        ]
         ordering = ["account_id", "region", "scan_type"]
 
     def __str__(self) -> str:
@@ -238,7 +240,7 @@ class OrganizationSettings(models.Model):
     region = models.CharField(max_length=32, unique=True)
     auto_enable = models.JSONField(default=dict, help_text="AWS' autoEnable: scan type key → true or false")
     max_account_limit_reached = models.BooleanField(default=False)
-    configuration = models.JSONField(default=dict, help_text="AWS' GetConfiguration: EC2 scan mode, ECR re-scan durations")
+    configuration = models.JSONField(default=dict, help_text="AWS' GetConfiguration: EC2 scan mode, ECR durations")
 
     class Meta:
         ordering = ["region"]

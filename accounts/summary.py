@@ -36,7 +36,9 @@ def activation_summary(person: Person, regions: list[str], account_ids: list[str
     if account_ids is not None:
         accounts = accounts.filter(account_id__in=account_ids)
     states = dict(accounts.values_list("account_id", "state"))
-    members = {row.account_id for row in RegionalAccount.objects.visible_to(person).in_regions(regions) if row.is_associated}
+    members = {
+        row.account_id for row in RegionalAccount.objects.visible_to(person).in_regions(regions) if row.is_associated
+    }
     enabled = set(
         ScanTypeStatus.objects.visible_to(person)
         .in_regions(regions)

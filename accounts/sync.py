@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ORGANIZATION_FIELDS = ("name", "email", "state", "organizational_unit", "joined_at")
 HISTORY_OF_ACCOUNTS = ("state", "organizational_unit")
+DEPARTED = "DEPARTED"
 REGIONAL_FIELDS = (
     "is_delegated_admin",
     "relationship_status",
@@ -77,7 +78,9 @@ def _read_organization(run: Run) -> None:
             account.departed_at = now
         AwsAccount.objects.bulk_update(departing, ["departed_at"])
         AccountChange.objects.bulk_create(
-            AccountChange(account_id=account.account_id, field="state", from_value=account.state, to_value="DEPARTED", at=now)
+            AccountChange(
+                account_id=account.account_id, field="state", from_value=account.state, to_value="DEPARTED", at=now
+            )
             for account in departing
         )
         run.counts.gone = len(departing)
@@ -98,7 +101,10 @@ def _store_listed(
         elif held.departed_at or any(getattr(held, field) != value for field, value in facts.items()):
             # An account that had no state was known by its id alone: to learn its facts is no change of them.
             if held.state:
-                history += [_change(account_id, "", field, getattr(held, field), facts[field], now) for field in HISTORY_OF_ACCOUNTS]
+                history += [
+                    _change(account_id, "", field, getattr(held, field), facts[field], now)
+                    for field in HISTORY_OF_ACCOUNTS
+                ]
             for field, value in (facts | {"departed_at": None}).items():
                 setattr(held, field, value)
             changed.append(held)
@@ -173,13 +179,10 @@ def _regional_facts(
     now: datetime,
 ) -> dict[str, Any]:
     """What AWS says of the account now. What it refuses to say stays as it was, and is marked as not known since."""
-    is_admin = caller.kind == CallerKind.DELEGATED_ADMIN and account_id == caller.account_id
-    relationship = str(members.get(account_id, {}).get("relationshipStatus", ""))
-    if caller.kind == CallerKind.MEMBER and account_id == caller.account_id:
-        relationship = RelationshipStatus.ENABLED
-    elif row and not relationship and not is_admin and row.relationship_status and caller.kind == CallerKind.DELEGATED_ADMIN:
-        relationship = RelationshipStatus.REMOVED
-    facts = {"is_delegated_admin": is_admin, "relationship_status": relationship}
+    facts = {
+        "is_delegated_admin": caller.kind == CallerKind.DELEGATED_ADMIN and account_id == caller.account_id,
+        "relationship_status": _relationship(row, account_id, caller, members),
+    }
     if told := statuses.told.get(account_id):
         state = told.get("state") or {}
         return facts | {
@@ -188,14 +191,23 @@ def _regional_facts(
             "error_message": clean(str(state.get("errorMessage") or "")),
             "unknown_since": None,
         }
-    was_asked = is_admin or account_id == caller.account_id or _is_associated(members.get(account_id, {"relationshipStatus": "REMOVED"}))
     refused = statuses.refused.get(account_id, {})
+    was_asked = account_id == caller.account_id or (account_id in members and _is_associated(members[account_id]))
     return facts | {
         "status": row.status if row else "",
         "error_code": str(refused.get("errorCode") or ("NOT_ANSWERED" if was_asked else "")),
         "error_message": clean(str(refused.get("errorMessage") or "")),
         "unknown_since": ((row.unknown_since if row else None) or now) if was_asked else None,
     }
+
+
+def _relationship(row: RegionalAccount | None, account_id: str, caller: Caller, members: Mapping[str, Any]) -> str:
+    """As ListMembers has it; a member that is no longer listed was removed."""
+    if account_id in members:
+        return str(members[account_id].get("relationshipStatus", ""))
+    if account_id == caller.account_id:
+        return RelationshipStatus.ENABLED if caller.kind == CallerKind.MEMBER else ""
+    return RelationshipStatus.REMOVED if row and row.relationship_status else ""
 
 
 def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: datetime) -> None:
@@ -243,7 +255,11 @@ def _store_settings(
     before, after = _flat(held), _flat(OrganizationSettings(region=region, **facts))
     changes = [
         OrganizationSettingsChange(
-            region=region, setting=name[:64], from_value=before.get(name, "")[:512], to_value=after.get(name, "")[:512], at=now
+            region=region,
+            setting=name[:64],
+            from_value=before.get(name, "")[:512],
+            to_value=after.get(name, "")[:512],
+            at=now,
         )
         for name in sorted({*before, *after})
         if before.get(name, "") != after.get(name, "")

@@ -165,6 +165,7 @@ class CoverageRead:
 
     def _still_there(self, absent: Sequence[Absentee]) -> set[tuple[str, ...]]:
         """Ask AWS for the absentees by id, and store those that were only overlooked."""
+        self.marked |= {_fingerprint(*row.key) for row in absent}
         there: set[tuple[str, ...]] = set()
         resource_ids = list(dict.fromkeys(row.key[1] for row in absent))
         for page in inspector.list_coverage_of(self.client, self.resource_type, resource_ids):

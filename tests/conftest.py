@@ -20,6 +20,9 @@ for name, value in ENVIRONMENT.items():
     os.environ[name] = value
 os.environ.setdefault("STATIC_ROOT", tempfile.mkdtemp(prefix="static-"))
 
+# Behind the environment: importing the product reads the settings.
+from tests.stand_in import organization, stand_in  # noqa: E402, F401
+
 
 def pytest_configure() -> None:
     """Static files as they lie there, and passwords that cost nothing to hash."""

@@ -1,0 +1,95 @@
+"""Findings from AWS into the database, over HTTP against the stand-in AWS."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from aws.choices import RunOutcome, What
+from aws.models import SyncScope
+from demo.organization import Organization
+from demo.server import StandIn
+from scanning.finding_sync import sync_findings
+from scanning.models import Finding, FindingCount
+from tests.stand_in import MEMBER
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REGION = "us-east-1"
+
+
+def filters_asked(stand_in: StandIn) -> list[set[str]]:
+    return [set(call.params["filterCriteria"]) for call in stand_in.calls if call.operation == "ListFindings"]
+
+
+def critical(resource_id: str) -> int:
+    return sum(FindingCount.objects.filter(resource_id=resource_id).values_list("critical", flat=True))
+
+
+def test_findings_are_stored_and_counted_for_the_row_that_they_belong_to(
+    organization: Organization,
+    stand_in: StandIn,
+) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0123456789abcdef0")
+    organization.add_finding(instance, type="PACKAGE_VULNERABILITY", severity="CRITICAL")
+    organization.add_finding(instance, type="NETWORK_REACHABILITY", severity="HIGH")
+    organization.add_finding(instance, type="PACKAGE_VULNERABILITY", severity="CRITICAL", status="SUPPRESSED")
+    run = sync_findings(REGION)
+    assert (run.outcome, run.new) == (RunOutcome.COMPLETE, 3)
+    counts = {row.scan_type: (row.critical, row.high) for row in FindingCount.objects.all()}
+    assert counts == {"PACKAGE": (1, 0), "NETWORK": (0, 1)}, "suppressed findings are not counted"
+
+
+def test_after_the_first_full_read_only_changes_are_asked_for(organization: Organization, stand_in: StandIn) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER)
+    organization.add_finding(instance, severity="CRITICAL")
+    sync_findings(REGION)
+    stand_in.calls.clear()
+    sync_findings(REGION)
+    assert filters_asked(stand_in) == [{"updatedAt"}]
+
+
+@pytest.mark.parametrize("field", ["last_complete_at", "last_full_at"])
+def test_a_gap_or_a_week_makes_the_read_a_full_one(
+    organization: Organization,
+    stand_in: StandIn,
+    field: str,
+) -> None:
+    organization.add_finding(organization.add_instance(region=REGION, account_id=MEMBER), severity="LOW")
+    sync_findings(REGION)
+    SyncScope.objects.filter(what=What.FINDINGS).update(**{field: timezone.now() - timedelta(days=8)})
+    stand_in.calls.clear()
+    sync_findings(REGION)
+    assert filters_asked(stand_in)[0] == {"findingStatus"}
+
+
+def test_the_watermark_is_never_later_than_the_start_of_the_run(organization: Organization, stand_in: StandIn) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER)
+    organization.add_finding(instance, severity="LOW", updatedAt=timezone.now().timestamp() + 86_400)
+    run = sync_findings(REGION)
+    assert SyncScope.objects.get(what=What.FINDINGS).watermark == run.started_at
+
+
+def test_a_finding_that_vanished_is_gone_only_after_a_full_read(organization: Organization, stand_in: StandIn) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0123456789abcdef0")
+    finding = organization.add_finding(instance, severity="CRITICAL")
+    sync_findings(REGION)
+    assert critical("i-0123456789abcdef0") == 1
+    organization.remove(finding)
+    sync_findings(REGION)
+    assert Finding.objects.present().count() == 1
+    SyncScope.objects.filter(what=What.FINDINGS).update(last_full_at=timezone.now() - timedelta(days=8))
+    assert sync_findings(REGION).gone == 1
+    assert critical("i-0123456789abcdef0") == 0
+
+
+@pytest.mark.parametrize("edit", ["cut", "null_rows", "drop_key"])
+def test_a_failed_read_takes_no_finding_away(organization: Organization, stand_in: StandIn, edit: str) -> None:
+    organization.add_finding(organization.add_instance(region=REGION, account_id=MEMBER), severity="CRITICAL")
+    sync_findings(REGION)
+    SyncScope.objects.filter(what=What.FINDINGS).update(last_full_at=timezone.now() - timedelta(days=8))
+    stand_in.faults.add(operation="ListFindings", edit=edit)
+    assert sync_findings(REGION).outcome == RunOutcome.FAILED
+    assert Finding.objects.open().count() == 1
