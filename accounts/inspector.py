@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aws.choices import CallerKind
-from aws.errors import DENIED, ClientError, ReadError, error_code
+from aws.errors import DENIED, ServiceError, ReadError, error_code
 from aws.paging import ask, pages
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _administrator(inspector: Inspector2Client, account_id: str) -> str:
     """
     try:
         answer: dict[str, Any] = dict(inspector.get_delegated_admin_account())
-    except ClientError as error:
+    except ServiceError as error:
         message = str(error.response.get("Error", {}).get("Message", "")).lower()
         code = error_code(error)
         if code == "ValidationException" and "is the delegated admin" in message:
@@ -82,7 +82,7 @@ def _may_describe_organization(inspector: Inspector2Client) -> bool:
     """Only the delegated administrator may; everybody else is refused."""
     try:
         answer: dict[str, Any] = dict(inspector.describe_organization_configuration())
-    except ClientError as error:
+    except ServiceError as error:
         if error_code(error) in DENIED:
             return False
         raise

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import botocore.exceptions as boto
 
+ServiceError = boto.ClientError
+"""An error answer of an AWS service."""
+
 ClientError = boto.ClientError
 
 
