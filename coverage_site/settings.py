@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "aws",
     "accounts",
     "scanning",
+    "coverage_site",
 ]
 
 MIDDLEWARE = [

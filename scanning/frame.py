@@ -212,8 +212,8 @@ class Frame:
 
 
 NOT_LISTED = "Inspector lists nothing where a scan type is not activated: what is not listed is not counted."
-TILES_BEFORE: tuple[Callable[[Frame], list[Tile]], ...] = ()
-"""Tiles that stand before those of the tabs."""
+TILES_BEFORE: list[Callable[[Frame], list[Tile]]] = []
+"""What makes the tiles that stand before those of the tabs; the site puts it here when it starts."""
 
 
 def in_words(nouns: list[str]) -> str:

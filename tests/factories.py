@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import AccountGrant, AwsAccount, Person
-from aws.choices import RunOutcome, ScopeState, What
+from accounts.models import AccountGrant, AwsAccount, Person, RegionalAccount, ScanTypeStatus
+from aws.choices import CallerKind, RunOutcome, ScopeState, What
 from aws.models import SyncRun, SyncScope
 from scanning.choices import STATISTICS, ResourceType
 from scanning.counts import CountDelta, recount_findings
@@ -41,6 +41,38 @@ def person(
 def account(account_id: str = PAYMENTS, name: str | None = None, **fields: Any) -> AwsAccount:
     fields = {"first_seen_at": timezone.now(), "name": NAMES.get(account_id, "") if name is None else name, **fields}
     return AwsAccount.objects.update_or_create(account_id=account_id, defaults=fields)[0]
+
+
+def regional(
+    account_id: str = PAYMENTS, region: str = REGION, relationship: str = "ENABLED", **fields: Any
+) -> RegionalAccount:
+    """An account as Inspector in one Region knows it: a member, unless said otherwise."""
+    account(account_id)
+    facts = {"relationship_status": relationship, "status": "ENABLED", "first_seen_at": timezone.now(), **fields}
+    return RegionalAccount.objects.update_or_create(account_id=account_id, region=region, defaults=facts)[0]
+
+
+def scan_types(
+    account_id: str = PAYMENTS, region: str = REGION, status: str = "ENABLED", **differing: str
+) -> list[ScanTypeStatus]:
+    """The five scan types of a member in one Region: all in one status but those named, as in `ECR="DISABLED"`."""
+    regional(account_id, region)
+    names = ("EC2", "ECR", "LAMBDA", "LAMBDA_CODE", "CODE_REPOSITORY")
+    wanted = {**dict.fromkeys(names, status), **differing}
+    return [
+        ScanTypeStatus.objects.update_or_create(
+            account_id=account_id, region=region, scan_type=name, defaults={"status": value}
+        )[0]
+        for name, value in wanted.items()
+    ]
+
+
+def administered(*regions: str, **fields: Any) -> None:
+    """These Regions were read as the delegated administrator, and the organization with them."""
+    for region in regions or (REGION, OTHER_REGION):
+        facts = {"caller_account": "999988887777", "caller_kind": CallerKind.DELEGATED_ADMIN, **fields}
+        scope(What.ACCOUNTS, region, **facts)
+    scope(What.ORGANIZATION, "global")
 
 
 def scope(

@@ -1,0 +1,227 @@
+"""The list of accounts: its columns, and how a fact of an account is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from accounts.choices import AccountState, Status
+from accounts.forms import scan_type_label
+from accounts.lists import Sheet
+from accounts.models import AwsAccount, RegionalAccount, ScanTypeStatus
+from coverage_site.drawing import NOTHING, absolute, account_url, age_words, draw_severities, markup
+from coverage_site.links import changed
+from coverage_site.paging import Order, Sort
+
+SORTS = {sort.name: sort for sort in (Sort("name", "name", "name"), Sort("id", "id", "account_id"))}
+UNKNOWN = "UNKNOWN"
+STYLES = {
+    Status.ENABLED: "state quiet",
+    Status.ENABLING: "state move",
+    Status.DISABLING: "state move",
+    Status.SUSPENDING: "state move",
+    Status.DISABLED: "state off",
+    Status.SUSPENDED: "state off",
+}
+UNUSUAL = "state unknown"
+WORST_FIRST = ("state off", UNUSUAL, "state move", "state quiet")
+
+Draw = Callable[[AwsAccount, Sheet], SafeString]
+
+
+@dataclass(frozen=True)
+class Column:
+    label: str
+    draw: Draw
+    css: str = ""
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's heading: a link where the list can be sorted by it."""
+
+    label: str
+    css: str
+    address: str = ""
+    aria_sort: str = ""
+
+
+@dataclass(frozen=True)
+class AccountTable:
+    rows: Sequence[AwsAccount]
+    sheet: Sheet
+    order: Order
+    scan_types: Sequence[str]
+
+    @property
+    def columns(self) -> list[Column]:
+        return [
+            Column("Account", account, sort="name"),
+            Column("Account id", account_id, sort="id"),
+            Column("Relationship", relationship),
+            *(Column(scan_type_label(name), scan_type_cell(name)) for name in self.scan_types),
+            Column("Gaps", gaps),
+            Column("Findings", findings, css="findings"),
+        ]
+
+    def headings(self) -> list[Heading]:
+        return [self._heading(column) for column in self.columns]
+
+    def _heading(self, column: Column) -> Heading:
+        if not column.sort:
+            return Heading(column.label, column.css)
+        sort = SORTS[column.sort]
+        is_current = self.order.sort == sort
+        asked = self.order.opposite if is_current else sort.at_first
+        address = changed(self.sheet.query, {"sort": asked, "after": None, "before": None})
+        direction = "descending" if self.order.descending else "ascending"
+        return Heading(column.label, column.css, address, direction if is_current else "")
+
+    def body(self) -> SafeString:
+        columns, sheet = self.columns, self.sheet
+        return SafeString(
+            "\n".join(
+                f"<tr>{''.join(f'<td>{column.draw(row, sheet)}</td>' for column in columns)}</tr>" for row in self.rows
+            )
+        )
+
+
+# --- Cells
+
+
+def account(row: AwsAccount, sheet: Sheet) -> SafeString:
+    if not row.name:
+        return markup('<a href="{}">{}</a>', account_url(row.account_id), "Name not known")
+    return markup('<a href="{}">{}</a>', account_url(row.account_id), row.name)
+
+
+def account_id(row: AwsAccount, sheet: Sheet) -> SafeString:
+    return markup('<a class="id" href="{}">{}</a>', account_url(row.account_id), row.account_id)
+
+
+def relationship(row: AwsAccount, sheet: Sheet) -> SafeString:
+    """What the account is to the delegated administrator; told apart where Regions differ. Its state, if unusual."""
+    by_region = sheet.relationships(row.account_id)
+    labels = list(dict.fromkeys(by_region.values()))
+    if not labels:
+        drawn = markup('<span class="state unknown" title="{}">{}</span>', "Members were not read yet", "Unknown")
+    elif len(labels) == 1:
+        drawn = markup("{}", labels[0])
+    else:
+        counted = ((label, sum(of == label for of in by_region.values())) for label in labels)
+        words = (f"{label} in {count} of {len(by_region)} Regions" for label, count in counted)
+        drawn = markup('<a href="{}">{}</a>', account_url(row.account_id) + "#activation", "; ".join(words))
+    if row.state in {"", AccountState.ACTIVE}:
+        return drawn
+    return drawn + markup('<br><small class="quiet">{}</small>', f"{row.state_label} in Organizations")
+
+
+def scan_type_cell(scan_type: str) -> Draw:
+    """The cell of one scan type: one word where all Regions agree, else how they differ."""
+
+    def draw(row: AwsAccount, sheet: Sheet) -> SafeString:
+        rows = sheet.associated(row.account_id)
+        if not rows:
+            return NOTHING if sheet.relationships(row.account_id) else draw_label(UNKNOWN)
+        states = states_of(row.account_id, rows, scan_type, sheet)
+        unknown = next((regional for regional in rows if regional.unknown_since), None)
+        if unknown and set(states.values()) == {UNKNOWN}:
+            return _unknown(unknown, sheet.statuses.get((row.account_id, unknown.region, scan_type)), sheet)
+        if not states:
+            return NOTHING
+        if len(set(states.values())) == 1:
+            return draw_label(next(iter(states.values())))
+        return _differing(account_url(row.account_id), states)
+
+    return draw
+
+
+def states_of(account_id: str, rows: Iterable[RegionalAccount], scan_type: str, sheet: Sheet) -> dict[str, str]:
+    """Region → status, UNKNOWN where Inspector refuses to tell. A Region without this scan type is left out."""
+    states = {}
+    for row in rows:
+        told = sheet.statuses.get((account_id, row.region, scan_type))
+        if row.unknown_since:
+            states[row.region] = UNKNOWN
+        elif told is not None:
+            states[row.region] = told.status
+    return states
+
+
+def label_of(status: str) -> str:
+    if status == UNKNOWN:
+        return "Unknown"
+    return str(Status(status).label) if status in Status else status
+
+
+def style_of(status: str) -> str:
+    return STYLES.get(Status(status), UNUSUAL) if status in Status else UNUSUAL
+
+
+def draw_label(status: str) -> SafeString:
+    return markup('<span class="{}">{}</span>', style_of(status), label_of(status))
+
+
+def _unknown(row: RegionalAccount, last: ScanTypeStatus | None, sheet: Sheet) -> SafeString:
+    """Unknown, since when and why; what was last known does not pass for what is."""
+    assert row.unknown_since is not None
+    reason = ": ".join(filter(None, [row.error_code, row.error_message])) or "Inspector did not tell"
+    before = f" Last known: {last.label}." if last else ""
+    title = f"{reason}. Since {absolute(row.unknown_since)}.{before}"
+    shape = '<span class="state unknown" title="{}">Unknown</span><br><small class="quiet">for {}: {}</small>'
+    return markup(shape, title, age_words(sheet.now - row.unknown_since), row.error_code or "not told")
+
+
+def _differing(address: str, states: dict[str, str]) -> SafeString:
+    """“Off in eu-west-1” where one Region differs from the activated others, else how many are activated."""
+    others = {region: status for region, status in states.items() if status != Status.ENABLED}
+    style = min((style_of(status) for status in others.values()), key=WORST_FIRST.index)
+    if len(others) == 1:
+        region, status = next(iter(others.items()))
+        words = f"{'Off' if status == Status.DISABLED else label_of(status)} in {region}"
+    else:
+        words = f"{len(states) - len(others)} of {len(states)} Regions"
+    title = "; ".join(f"{region}: {label_of(status)}" for region, status in states.items())
+    return markup('<a class="{}" href="{}#activation" title="{}">{}</a>', style, address, title, words)
+
+
+def gaps(row: AwsAccount, sheet: Sheet) -> SafeString:
+    """How much of what Inspector lists could be scanned if somebody did something, with the way to it."""
+    total = sheet.listed_in(row.account_id)
+    if not total.listed:
+        words = "nothing listed" if sheet.associated(row.account_id) else "not visible"
+        return NOTHING + markup('<br><small class="quiet">{}</small>', words)
+    below = markup('<br><small class="quiet">of {} listed</small>', f"{total.listed:,}")
+    if not total.fixable:
+        return markup("{}", "none fixable") + below
+    pages = [slug for slug, part in sheet.listed[row.account_id].items() if part.fixable]
+    address = account_url(row.account_id) + "#coverage-counts"
+    if len(pages) == 1:
+        address = coverage_address(pages[0], row.account_id, sheet.query.getlist("region"), kind="fix")
+    return markup('<a href="{}">{} fixable</a>', address, f"{total.fixable:,}") + below
+
+
+def coverage_address(slug: str, account_id: str, regions: list[str], **filters: str) -> str:
+    """The coverage page of one tab, narrowed to this account and what else is chosen."""
+    query = changed(QueryDict(), {"account": account_id, "region": regions, **filters})
+    return reverse("coverage", args=[slug]) + query
+
+
+def findings(row: AwsAccount, sheet: Sheet) -> SafeString:
+    """Active findings by severity. Unknown is never 0, and neither is what is not scanned."""
+    counts = dict(sheet.findings.get(row.account_id, {}))
+    fresh, associated = sheet.scopes.freshness, sheet.associated(row.account_id)
+    if not any(counts.values()):
+        if not any(fresh.findings_are_known(region) for region in sheet.scopes.regions):
+            return markup('<span class="quiet">{}</span>', "not read yet")
+        if not associated:
+            return markup('<span class="quiet">{}</span>', "not visible")
+        if not sheet.listed_in(row.account_id).covered:
+            return markup('<span class="quiet">{}</span>', "nothing scanned")
+    is_old = any(fresh.findings_as_of(region) for region in sheet.scopes.regions)
+    return draw_severities(counts, aged=is_old or not associated)
