@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 import moto.inspector2.urls
 import moto.organizations.urls
@@ -206,7 +207,7 @@ class StandIn:
         time.sleep(sum(fault.delay for fault in due))
         refused = _check_credentials(self.organization, call, environ)
         if refused is not None:
-            response = _error(refused)
+            response = _error(refused, call.service)
         elif any(fault.replaces for fault in due):
             response = Response(200, {"Content-Type": "application/json"}, b"{}")
         else:
@@ -241,7 +242,7 @@ class StandIn:
         try:
             body = b"".join(_moto(environ, start_response))
         except AwsError as error:
-            return _error(error)
+            return _error(error, call.service)
         return Response(sent[0], sent[1], body)
 
     def _control(self, method: str, what: str, body: bytes) -> Response:
@@ -310,7 +311,12 @@ def _check_credentials(organization: Organization, call: Call, environ: Mapping[
     return None
 
 
-def _error(error: AwsError) -> Response:
+def _error(error: AwsError, service: str) -> Response:
+    """STS speaks XML, the others JSON."""
+    if service == "sts":
+        text = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+        xml = f"<ErrorResponse><Error><Type>Sender</Type>{text}</Error></ErrorResponse>"
+        return Response(error.status, {"Content-Type": "text/xml"}, xml.encode())
     body = {"__type": error.code, "message": error.message, **error.members}
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
     return Response(error.status, headers, json.dumps(body).encode())

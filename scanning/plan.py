@@ -11,13 +11,16 @@ from aws.models import SyncRun, SyncScope
 from aws.runs import Run, run_scope
 from scanning import inspector
 from scanning.choices import STATISTICS, ResourceType
+from scanning.statuses import TAB_OF_TYPE
+
+AT_LEAST = (*TAB_OF_TYPE, ResourceType.AWS_ACCOUNT)
 
 
 def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:
     """Ask AWS which resource types the Region has: resource type → rows announced (None: not known).
 
-    Types that AWS lists and we do not know are read all the same. If the statistics cannot be read, every type that we
-    know of is read without them: one denied operation must not hide the rest.
+    Types that AWS lists and we do not know are read all the same. If the statistics cannot be read, what was read
+    before is read without them, at least the types that have a tab: one denied operation must not hide the rest.
     """
     totals: dict[str, int] = {}
 
@@ -33,7 +36,7 @@ def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:
         return run, {}
     if run.outcome == RunOutcome.COMPLETE:
         return run, {**dict.fromkeys(sorted(_read_before(region)), 0), **dict(sorted(totals.items()))}
-    return run, dict.fromkeys(sorted({*ResourceType.values, *_read_before(region)}))
+    return run, dict.fromkeys(sorted({*AT_LEAST, *_read_before(region)}))
 
 
 def _read_before(region: str) -> Iterable[str]:
