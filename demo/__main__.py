@@ -281,10 +281,10 @@ def people_of(demo: Supervisor) -> list[dict[str, Any]]:
 
     def invent() -> str:
         roles = {
-            "vera": {"role": "viewer"},
-            "axel": {"role": "account_viewer", "accounts": two_accounts(demo.environment["AWS_ENDPOINT_URL"])},
-            "dana": {"role": "delegated_admin", "all_accounts": True},
-            "simon": {"role": "site_admin"},
+            "viewer": {"role": "viewer"},
+            "account-viewer": {"role": "account_viewer", "accounts": two_accounts(demo.environment["AWS_ENDPOINT_URL"])},
+            "delegated-admin": {"role": "delegated_admin", "all_accounts": True},
+            "site-admin": {"role": "site_admin"},
         }
         return json.dumps([{"name": name, "password": secrets.token_urlsafe(12), **one} for name, one in roles.items()])
 
