@@ -327,11 +327,11 @@ def prepare(demo: Supervisor, port: int) -> list[dict[str, Any]]:
 
 
 def greet(port: int, people: list[dict[str, Any]], state: Path) -> None:
-    print(f"\nThe demo is at http://localhost:{port}/\n\n  {'Name':<8}{'Password':<20}Role")
+    print(f"\nThe demo is at http://localhost:{port}/\n\n  {'Name':<18}{'Password':<18}Role")
     for person in people:
         accounts = person.get("accounts")
         role = person["role"].replace("_", " ") + (f" of {' and '.join(accounts)}" if accounts else "")
-        print(f"  {person['name']:<8}{person['password']:<20}{role}")
+        print(f"  {person['name']:<18}{person['password']:<18}{role}")
     print(f"\nIt reads the stand-in AWS again every 2 minutes. Logs: {state.relative_to(ROOT)}/*.log. Ctrl-C ends it.")
     sys.stdout.flush()
 
