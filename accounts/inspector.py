@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aws.choices import CallerKind
-from aws.errors import DENIED, ServiceError, ReadError, error_code
+from aws.errors import DENIED, ReadError, ServiceError, error_code
 from aws.paging import ask, pages
 
 if TYPE_CHECKING:

@@ -280,9 +280,10 @@ def people_of(demo: Supervisor) -> list[dict[str, Any]]:
     """One person for each role, with the same passwords at every start."""
 
     def invent() -> str:
-        roles = {
+        granted = two_accounts(demo.environment["AWS_ENDPOINT_URL"])
+        roles: dict[str, dict[str, Any]] = {
             "viewer": {"role": "viewer"},
-            "account-viewer": {"role": "account_viewer", "accounts": two_accounts(demo.environment["AWS_ENDPOINT_URL"])},
+            "account-viewer": {"role": "account_viewer", "accounts": granted},
             "delegated-admin": {"role": "delegated_admin", "all_accounts": True},
             "site-admin": {"role": "site_admin"},
         }

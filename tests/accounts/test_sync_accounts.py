@@ -56,7 +56,12 @@ def test_who_is_denied_the_first_question_is_known_by_the_second(stand_in: Stand
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>This is the page of a proxy.</html>", b'{"delegatedAdmin": {}}', b'{"delegatedAdmin": {"accountId": "9999']
+    "body",
+    [
+        b"<html>This is the page of a proxy.</html>",
+        b'{"delegatedAdmin": {}}',
+        b'{"delegatedAdmin": {"accountId": "9999',
+    ],
 )
 def test_an_ambiguous_answer_is_an_error_and_not_a_guess(stand_in: StandIn, body: bytes) -> None:
     stand_in.faults.add(operation="GetDelegatedAdminAccount", body=body)
