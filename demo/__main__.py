@@ -84,11 +84,11 @@ class Supervisor:
         self.children.append(child)
         return child
 
-    def run(self, name: str, *command: str, stdout: IO[bytes] | None = None, **more: str) -> int:
+    def run(self, name: str, *command: str, stdout: IO[bytes] | None = None, more: dict[str, str] | None = None) -> int:
         """Run to its end; what it says on standard error is in the log. Returns the exit code."""
         log = self.state / f"{name}.log"
         with log.open("wb") as output:
-            step = Child(name, self._popen(command, stdout or output, output, **more), log)
+            step = Child(name, self._popen(command, stdout or output, output, more), log)
         self.children.append(step)
         while step.process.poll() is None:
             self.pause(watched=self.children[:-1])
@@ -96,12 +96,12 @@ class Supervisor:
         return step.process.returncode
 
     def _popen(
-        self, command: Sequence[str], stdout: IO[bytes], stderr: IO[bytes], **more: str
+        self, command: Sequence[str], stdout: IO[bytes], stderr: IO[bytes], more: dict[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             cwd=ROOT,
-            env=self.environment | more,
+            env=self.environment | (more or {}),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -271,7 +271,7 @@ def answers(url: str) -> bool:
 
 
 def manage(demo: Supervisor, *arguments: str, **more: str) -> None:
-    code = demo.run(arguments[0], sys.executable, "manage.py", *arguments, **more)
+    code = demo.run(arguments[0], sys.executable, "manage.py", *arguments, more=more)
     if code:
         raise Stop(f"manage.py {arguments[0]} failed. It said:\n{last_lines(demo.state / f'{arguments[0]}.log')}")
 
