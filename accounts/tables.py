@@ -63,7 +63,7 @@ class AccountTable:
         return [
             Column("Account", account, sort="name"),
             Column("Account id", account_id, sort="id"),
-            Column("Relationship", relationship),
+            Column("Relationship", relationship, css="fix"),
             *(Column(scan_type_label(name), scan_type_cell(name)) for name in self.scan_types),
             Column("Gaps", gaps),
             Column("Findings", findings, css="findings"),
@@ -83,12 +83,12 @@ class AccountTable:
         return Heading(column.label, column.css, address, direction if is_current else "")
 
     def body(self) -> SafeString:
-        columns, sheet = self.columns, self.sheet
-        return SafeString(
-            "\n".join(
-                f"<tr>{''.join(f'<td>{column.draw(row, sheet)}</td>' for column in columns)}</tr>" for row in self.rows
-            )
-        )
+        columns = self.columns
+        return SafeString("\n".join(self._line(row, columns) for row in self.rows))
+
+    def _line(self, row: AwsAccount, columns: Sequence[Column]) -> str:
+        cells = [markup('<td class="{}">{}</td>', column.css, column.draw(row, self.sheet)) for column in columns]
+        return f"<tr>{''.join(cells)}</tr>"
 
 
 # --- Cells
@@ -116,9 +116,20 @@ def relationship(row: AwsAccount, sheet: Sheet) -> SafeString:
         counted = ((label, sum(of == label for of in by_region.values())) for label in labels)
         words = (f"{label} in {count} of {len(by_region)} Regions" for label, count in counted)
         drawn = markup('<a href="{}">{}</a>', account_url(row.account_id) + "#activation", "; ".join(words))
-    if row.state in {"", AccountState.ACTIVE}:
-        return drawn
-    return drawn + markup('<br><small class="quiet">{}</small>', f"{row.state_label} in Organizations")
+    below = [] if row.state in {"", AccountState.ACTIVE} else [f"{row.state_label} in Organizations"]
+    below += _unknown_in_words(row.account_id, sheet)
+    return drawn + SafeString("".join(markup('<br><small class="quiet">{}</small>', words) for words in below))
+
+
+def _unknown_in_words(account_id: str, sheet: Sheet) -> list[str]:
+    """Since when Inspector does not tell what is activated, and why: once, not in each cell."""
+    rows = sheet.associated(account_id)
+    unknown = {row.region: row.unknown_since for row in rows if row.unknown_since}
+    if not unknown:
+        return []
+    where = "" if len(unknown) == len(rows) else f" in {', '.join(unknown)}"
+    reason = next((row.error_code for row in rows if row.unknown_since and row.error_code), "not told")
+    return [f"Status unknown{where} for {age_words(sheet.now - min(unknown.values()))}: {reason}"]
 
 
 def scan_type_cell(scan_type: str) -> Draw:
@@ -131,7 +142,7 @@ def scan_type_cell(scan_type: str) -> Draw:
         states = states_of(row.account_id, rows, scan_type, sheet)
         unknown = next((regional for regional in rows if regional.unknown_since), None)
         if unknown and set(states.values()) == {UNKNOWN}:
-            return _unknown(unknown, sheet.statuses.get((row.account_id, unknown.region, scan_type)), sheet)
+            return _unknown(unknown, sheet.statuses.get((row.account_id, unknown.region, scan_type)))
         if not states:
             return NOTHING
         if len(set(states.values())) == 1:
@@ -167,14 +178,13 @@ def draw_label(status: str) -> SafeString:
     return markup('<span class="{}">{}</span>', style_of(status), label_of(status))
 
 
-def _unknown(row: RegionalAccount, last: ScanTypeStatus | None, sheet: Sheet) -> SafeString:
+def _unknown(row: RegionalAccount, last: ScanTypeStatus | None) -> SafeString:
     """Unknown, since when and why; what was last known does not pass for what is."""
     assert row.unknown_since is not None
     reason = ": ".join(filter(None, [row.error_code, row.error_message])) or "Inspector did not tell"
     before = f" Last known: {last.label}." if last else ""
     title = f"{reason}. Since {absolute(row.unknown_since)}.{before}"
-    shape = '<span class="state unknown" title="{}">Unknown</span><br><small class="quiet">for {}: {}</small>'
-    return markup(shape, title, age_words(sheet.now - row.unknown_since), row.error_code or "not told")
+    return markup('<span class="state unknown" title="{}">{}</span>', title, label_of(UNKNOWN))
 
 
 def _differing(address: str, states: dict[str, str]) -> SafeString:

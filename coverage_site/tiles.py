@@ -16,14 +16,14 @@ DEFINITION = (
 
 
 def accounts_tiles(frame: Frame) -> list[Tile]:
-    """How many accounts are not activated, of those that could be. Without Organizations there is no saying of how many."""
+    """How many accounts are not activated, of those that could be. Of how many is not known without Organizations."""
     if frame.person is None:
         return []
     regions = frame.regions_chosen or frame.freshness.regions
     found = activation_summary(frame.person, regions, frame.accounts_chosen or None)
     beside = [
         f"{count:,} {words}"
-        for count, words in ((found.not_members, "not members"), (found.suspended, "suspended"))
+        for count, words in ((found.not_members, "not in Inspector"), (found.suspended, "suspended"))
         if count
     ]
     members = noun_for(found.listed, "members")

@@ -171,7 +171,7 @@ def test_the_number_of_queries_is_fixed(as_viewer, django_assert_num_queries):
     for number in range(20):
         factories.unmanaged_instance(f"i{number}")
         AccountChange.objects.create(account_id=PAYMENTS, field="state", at=timezone.now())
-    # Session, person; the account, scopes twice, counters of the banner; Regions, scan types, coverage, findings;
+    # Session, person; the account, scopes twice; Regions, scan types, coverage, findings;
     # further scan types, network reachability, history.
     with django_assert_num_queries(12):
         as_viewer.get(PAGE)

@@ -83,8 +83,17 @@ def test_what_inspector_refuses_to_tell_is_unknown_with_reason_and_age(as_viewer
     for region in (REGION, OTHER_REGION):
         factories.regional(SEARCH, region, unknown_since=since, error_code="ACCESS_DENIED", error_message="no role")
     row = row_of(as_viewer, "search-prod")
-    assert row["EC2"] == row["Lambda code"] == "Unknown for 3 days: ACCESS_DENIED"
+    assert row["EC2"] == row["Lambda code"] == "Unknown"
+    assert row["Relationship"] == "Member Status unknown for 3 days: ACCESS_DENIED"
     assert "Last known: Deactivated." in read(as_viewer.get(PAGE)).html
+
+
+def test_one_unknown_region_is_named(as_viewer, organization):
+    since = timezone.now() - timedelta(days=3)
+    factories.regional(PAYMENTS, OTHER_REGION, unknown_since=since, error_code="ACCESS_DENIED")
+    row = row_of(as_viewer, "payments-prod")
+    assert row["EC2"] == "Unknown in eu-west-1"
+    assert row["Relationship"] == "Member Status unknown in eu-west-1 for 3 days: ACCESS_DENIED"
 
 
 def test_before_the_first_read_nobody_is_called_a_stranger(as_viewer):
@@ -270,6 +279,17 @@ def test_a_fragment_is_the_part_that_changes(as_viewer, organization):
     assert '<div id="coverage">' in html
     assert response["HX-Push-Url"] == PAGE + "?group=something-off"
     assert 'hx-get="?group=not-members" hx-target="#coverage"' in html
+
+
+def test_without_script_links_and_a_plain_form_do_the_same(as_viewer, organization):
+    page = read(as_viewer.get(PAGE + f"?group=something-off&sort=-id&account={SEARCH}"))
+    assert f'<form class="row" id="filters" method="get" action="{PAGE}"' in page.html
+    assert '<noscript><button type="submit"' in page.html
+    for name, value in (("group", "something-off"), ("sort", "-id"), ("account", SEARCH)):
+        assert f'<input type="hidden" name="{name}" value="{value}">' in page.html
+    assert names(as_viewer, page.links["Not members 0"]) == []
+    empty_fields = "?group=&q=&sort=&per=50"
+    assert names(as_viewer, empty_fields) == names(as_viewer)
 
 
 @pytest.mark.parametrize("count", [1, 40])
