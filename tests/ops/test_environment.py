@@ -1,0 +1,92 @@
+"""A wrong or missing value of the environment stops the start with one clear line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from coverage_site import environment
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SECRET_KEY", "", "SECRET_KEY or SECRET_KEY_FILE is missing"),
+        ("SECRET_KEY", "short", "too weak"),
+        ("SECRET_KEY", "django-insecure-" + "x" * 50, "too weak"),
+        ("SECRET_KEY_FILE", "no/such/file", "cannot be read"),
+        ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is missing"),
+        ("ALLOWED_HOSTS", "*", "must name the hosts"),
+        ("CSRF_TRUSTED_ORIGINS", "coverage.example.com", "https://coverage.example.com"),
+        ("COVERAGE_REGIONS", "", "list-regions"),
+        ("COVERAGE_REGIONS", "us-east-1,mars", "'mars' is not the name of a Region"),
+        ("COVERAGE_SYNC_MINUTES", "often", "must be a number"),
+        ("COVERAGE_SYNC_MINUTES", "0", "between 1 and 1440"),
+        ("COVERAGE_READ_ONLY", "maybe", "must be 1 or 0"),
+        ("COVERAGE_READ_ROLE_ARN", "reader", "ARN of an IAM role"),
+        ("DATABASE_URL", "mysql://u@h/d", "must name PostgreSQL"),
+        ("REDIS_URL", "http://localhost", "must begin with redis://"),
+        ("LOG_LEVEL", "LOUD", "must be one of"),
+        ("DEBUG", "2", "must be 1 or 0"),
+    ],
+)
+def test_nonsense_stops_the_start(name: str, value: str, words: str) -> None:
+    settings = "import coverage_site.settings"
+    ran = subprocess.run(
+        [sys.executable, "-c", settings], cwd=ROOT, env=os.environ | {name: value}, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert words in ran.stderr.strip().splitlines()[-1]
+
+
+def test_the_command_line_shows_one_line_and_no_traceback() -> None:
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=os.environ | {"COVERAGE_REGIONS": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1
+    (line,) = ran.stderr.strip().splitlines()
+    assert line.startswith("Cannot start: COVERAGE_REGIONS is missing")
+
+
+def test_the_shipped_settings_pass_django_deployment_check() -> None:
+    secure = {"COVERAGE_INSECURE_HTTP": "0", "DEBUG": "0"}
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=os.environ | secure,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_secret_key_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key"
+    path.write_text("k" * 40 + "\n")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(path))
+    assert environment.secret_key() == "k" * 40
+    path.write_text("")
+    with pytest.raises(ImproperlyConfigured):
+        environment.secret_key()
+
+
+@pytest.mark.parametrize(
+    ("given", "broker"),
+    [
+        ("redis://localhost:6379/1", "redis://localhost:6379/1"),
+        ("unix:///run/valkey.sock?db=1", "redis+socket:///run/valkey.sock?virtual_host=1"),
+    ],
+)
+def test_celery_gets_the_broker_in_its_own_spelling(given: str, broker: str) -> None:
+    assert environment.broker_url(given) == broker
