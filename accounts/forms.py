@@ -10,8 +10,15 @@ from django.core.exceptions import BadRequest
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
-from accounts.choices import AccountState, RelationshipStatus, ResourceScanType, Status
-from accounts.models import AwsAccount, AwsAccountQuerySet, Person, RegionalAccount, ScanTypeStatus
+from accounts.choices import AccountState, ResourceScanType, Status
+from accounts.models import (
+    AwsAccount,
+    AwsAccountQuerySet,
+    Person,
+    RegionalAccount,
+    RegionalAccountQuerySet,
+    ScanTypeStatus,
+)
 from coverage_site.filters import ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
@@ -24,12 +31,6 @@ STATES = {state.value: str(state.label) for state in AccountState}
 ON = (Status.ENABLED, Status.ENABLING)
 MOST_ACCOUNTS_NAMED = 200
 LONGEST_TEXT = 320
-ASSOCIATED = (
-    Q(is_delegated_admin=True)
-    | Q(relationship_status=RelationshipStatus.ENABLED)
-    | (Q(relationship_status="") & ~Q(status=""))
-)
-"""RegionalAccount.is_associated, asked of the database."""
 
 
 class AccountField(forms.Field):
@@ -167,15 +168,15 @@ def scan_type_label(scan_type: str) -> str:
     return str(ResourceScanType(scan_type).label) if scan_type in ResourceScanType else scan_type
 
 
-def in_regions(regions: Sequence[str]) -> QuerySet[RegionalAccount]:
+def in_regions(regions: Sequence[str]) -> RegionalAccountQuerySet:
     """The account of the outer query, as Inspector in these Regions knows it."""
     return RegionalAccount.objects.filter(account_id=OuterRef("account_id"), region__in=regions)
 
 
 def told_types(regions: Sequence[str]) -> QuerySet[ScanTypeStatus]:
     """Its scan types where Inspector counts it among its accounts and tells their status now."""
-    told = RegionalAccount.objects.filter(
-        ASSOCIATED, account_id=OuterRef("account_id"), region=OuterRef("region"), unknown_since=None
+    told = RegionalAccount.objects.associated().filter(
+        account_id=OuterRef("account_id"), region=OuterRef("region"), unknown_since=None
     )
     statuses = ScanTypeStatus.objects.filter(account_id=OuterRef("account_id"), region__in=regions)
     return statuses.filter(Exists(told))
@@ -186,7 +187,7 @@ def group_condition(group: str, regions: Sequence[str], read_regions: Sequence[s
     if group == SOMETHING_OFF:
         return Q(Exists(told_types(regions).exclude(status__in=ON)))
     if group == NOT_MEMBERS:
-        return ~Q(Exists(in_regions(regions).filter(ASSOCIATED))) if read_regions else Q(pk__in=[])
+        return ~Q(Exists(in_regions(regions).associated())) if read_regions else Q(pk__in=[])
     return Q()
 
 

@@ -135,6 +135,19 @@ class AccountRows(models.QuerySet[Row]):
         return self.filter(region__in=regions)
 
 
+ASSOCIATED = (
+    Q(is_delegated_admin=True)
+    | Q(relationship_status=RelationshipStatus.ENABLED)
+    | Q(relationship_status="") & ~Q(status="")
+)
+"""RegionalAccount.is_associated, for the database."""
+
+
+class RegionalAccountQuerySet(AccountRows["RegionalAccount"]):
+    def associated(self) -> Self:
+        return self.filter(ASSOCIATED)
+
+
 class RegionalAccount(models.Model):
     """One account as Inspector in one Region knows it: its relationship to the administrator and its state."""
 
@@ -150,7 +163,7 @@ class RegionalAccount(models.Model):
     )
     first_seen_at = models.DateTimeField()
 
-    objects = AccountRows["RegionalAccount"].as_manager()
+    objects = RegionalAccountQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account_id", "region"], name="regional_account_key")]

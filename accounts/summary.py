@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Count, Exists, OuterRef, Q
+
 from accounts.choices import AccountState, Status
 from accounts.models import AwsAccount, Person, RegionalAccount, ScanTypeStatus
 from aws.choices import ScopeState, What
@@ -35,23 +37,15 @@ def activation_summary(person: Person, regions: list[str], account_ids: list[str
     accounts = AwsAccount.objects.visible_to(person).present()
     if account_ids is not None:
         accounts = accounts.filter(account_id__in=account_ids)
-    states = dict(accounts.values_list("account_id", "state"))
-    members = {
-        row.account_id for row in RegionalAccount.objects.visible_to(person).in_regions(regions) if row.is_associated
-    }
-    enabled = set(
-        ScanTypeStatus.objects.visible_to(person)
-        .in_regions(regions)
-        .filter(status=Status.ENABLED)
-        .values_list("account_id", flat=True)
+    of_account = {"account_id": OuterRef("account_id"), "region__in": regions}
+    suspended = Q(state__in=[AccountState.SUSPENDED, AccountState.PENDING_CLOSURE, AccountState.CLOSED])
+    numbers = accounts.annotate(
+        is_member=Exists(RegionalAccount.objects.associated().filter(**of_account)),
+        is_activated=Exists(ScanTypeStatus.objects.filter(status=Status.ENABLED, **of_account)),
+    ).aggregate(
+        listed=Count("pk", filter=Q(is_member=True) & ~suspended),
+        activated=Count("pk", filter=Q(is_member=True, is_activated=True) & ~suspended),
+        not_members=Count("pk", filter=Q(is_member=False) & ~suspended),
+        suspended=Count("pk", filter=suspended),
     )
-    out_of_service = {AccountState.SUSPENDED, AccountState.PENDING_CLOSURE, AccountState.CLOSED}
-    suspended = {account_id for account_id, state in states.items() if state in out_of_service}
-    listed = {account_id for account_id in states if account_id in members} - suspended
-    return ActivationSummary(
-        listed=len(listed),
-        activated=len(listed & enabled),
-        not_members=len(states.keys() - members - suspended),
-        suspended=len(suspended),
-        denominator_known=organization_is_known(),
-    )
+    return ActivationSummary(**numbers, denominator_known=organization_is_known())

@@ -301,7 +301,7 @@ def test_the_number_of_queries_does_not_depend_on_the_accounts(
         factories.unmanaged_instance(account_id=f"{number:012}")
     # Session, person; scopes twice, counters; four for the tile; scan types, settings, counts, accounts;
     # and of these: Regions, scan types, coverage, findings.
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(15):
         as_viewer.get(PAGE)
 
 

@@ -196,5 +196,5 @@ def test_more_accounts_than_a_list_can_offer_are_named_by_their_id(as_viewer, dj
     assert "search-prod" in page.text
     assert as_viewer.get("/coverage/instances/?account=999999999999").status_code == 400
     many = "&".join(f"account={500_000_000_000 + number}" for number in range(150))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(10):
         as_viewer.get(f"/coverage/instances/?{many}")
