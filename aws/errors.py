@@ -62,10 +62,6 @@ def request_id(error: BaseException) -> str:
     return str(getattr(error, "request_id", ""))
 
 
-def is_denied(error: BaseException) -> bool:
-    return error_code(error) in DENIED
-
-
 def describe(error: BaseException) -> str:
     """One sentence that a person can act on."""
     if isinstance(error, boto.ClientError):

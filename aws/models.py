@@ -25,9 +25,6 @@ class ScopeQuerySet(models.QuerySet["SyncScope"]):
     def in_trouble(self) -> Self:
         return self.filter(state__in=[ScopeState.FAILED, ScopeState.HELD])
 
-    def running(self) -> Self:
-        return self.filter(lease_until__gt=timezone.now())
-
 
 class SyncScope(models.Model):
     """One piece of AWS that is read on its own: (what, Region, part), for example coverage of instances in eu-west-1.

@@ -58,10 +58,6 @@ class Run:
         self._written = time.monotonic()
         self.at_completion: dict[str, object] = {}
 
-    @property
-    def is_first(self) -> bool:
-        return self.scope.last_complete_at is None
-
     @contextmanager
     def writing(self) -> Iterator[datetime]:
         """A transaction holding the scope's row: Superseded if another run has the lease. Yields the database's time.
