@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "end runs whose worker is gone": {"task": "aws.tasks.abort_expired", "schedule": 30},
     "sync every Region": {"task": "scanning.tasks.dispatch_sync", "schedule": COVERAGE_SYNC_EVERY},
     "recount coverage": {"task": "scanning.tasks.recount", "schedule": crontab(hour="3", minute="17")},
+    "remember the counters": {"task": "scanning.tasks.take_snapshots", "schedule": crontab(hour="0", minute="2")},
     "purge what is past its retention": {"task": "scanning.tasks.purge", "schedule": crontab(hour="3", minute="47")},
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Count, F
 
 from scanning.choices import Severity
-from scanning.models import CoverageCount, CoveredResource, Finding, FindingCount
+from scanning.models import CoverageCount, CoverageSnapshot, CoveredResource, Finding, FindingCount
 
 CounterKey = tuple[str, str, str, str, str, str, str]
 KEY_FIELDS = ("region", "account_id", "resource_type", "scan_type", "group", "status_key", "kind")
@@ -64,6 +66,22 @@ def recount(region: str) -> int:
     missing = [CoverageCount(**dict(zip(KEY_FIELDS, key, strict=True)), count=count) for key, count in true.items()]
     CoverageCount.objects.bulk_create(missing)
     return wrong + len(missing)
+
+
+def take_snapshot(region: str, at: datetime) -> int:
+    """Remember the counters that changed since the last snapshot, for trends. Returns how many."""
+    with transaction.atomic():
+        changed = list(CoverageCount.objects.filter(region=region).exclude(count=F("remembered")))
+        CoverageSnapshot.objects.bulk_create(
+            CoverageSnapshot(
+                **{field: getattr(counter, field) for field in KEY_FIELDS}, count=counter.count, valid_from=at
+            )
+            for counter in changed
+        )
+        for counter in changed:
+            counter.remembered = counter.count
+        CoverageCount.objects.bulk_update(changed, ["remembered"], batch_size=500)
+    return len(changed)
 
 
 FindingKey = tuple[str, str, str]

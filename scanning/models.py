@@ -251,6 +251,7 @@ class CoverageCount(models.Model):
     status_key = models.CharField(max_length=100)
     kind = models.CharField(max_length=16)
     count = models.IntegerField()
+    remembered = models.IntegerField(default=0, help_text="What the latest CoverageSnapshot of this counter says")
 
     objects = CoverageCountQuerySet.as_manager()
 
@@ -265,6 +266,29 @@ class CoverageCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} × {self.resource_type} {self.status_key} in {self.region} {self.account_id}"
+
+
+class CoverageSnapshot(models.Model):
+    """What a counter was from `valid_from` on. Written daily, and only for counters that changed."""
+
+    region = models.CharField(max_length=32)
+    account_id = models.CharField(max_length=12, blank=True, help_text="Empty: all accounts together")
+    resource_type = models.CharField(max_length=100)
+    scan_type = models.CharField(max_length=16)
+    group = models.CharField(max_length=16)
+    status_key = models.CharField(max_length=100)
+    kind = models.CharField(max_length=16)
+    count = models.IntegerField()
+    valid_from = models.DateTimeField()
+
+    objects = AccountRows["CoverageSnapshot"].as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["account_id", "region", "valid_from"], name="coverage_snapshot_account")]
+        ordering = ["valid_from", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.resource_type} {self.status_key} from {self.valid_from:%Y-%m-%d}"
 
 
 class FindingQuerySet(AccountRows["Finding"]):

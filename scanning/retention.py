@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AccountChange
 from aws.models import SyncRun
-from scanning.models import CoveredResource, Finding, StatusChange
+from scanning.models import CoverageSnapshot, CoveredResource, Finding, StatusChange
 
 CHUNK = 1000
 
@@ -25,6 +25,7 @@ def purge() -> int:
         Finding.objects.filter(gone_at__lt=before),
         SyncRun.objects.filter(ended_at__lt=before),
         AccountChange.objects.filter(at__lt=before),
+        CoverageSnapshot.objects.filter(valid_from__lt=before),
     )
     return sum(_delete_in_chunks(queryset) for queryset in querysets)
 

@@ -6,6 +6,7 @@ import logging
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.tasks import sync_accounts, sync_organization
 from aws.runs import unless_running
@@ -48,6 +49,12 @@ def recount() -> None:
     for region in settings.COVERAGE_REGIONS:
         if wrong := counts.recount(region):
             log.error("%s counters in %s were wrong and have been corrected", wrong, region)
+
+
+@shared_task
+def take_snapshots() -> None:
+    for region in settings.COVERAGE_REGIONS:
+        counts.take_snapshot(region, timezone.now())
 
 
 @shared_task
