@@ -15,7 +15,11 @@ RUN SECRET_KEY=only-for-collecting-static-files-at-build ALLOWED_HOSTS=localhost
     DATABASE_URL=sqlite:////tmp/build.sqlite3 python manage.py collectstatic --no-input
 USER 10001
 EXPOSE 8000
+# By a host name that the settings accept, and past any proxy that the environment names.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+  CMD ["python", "-c", "import http.client, os, sys; \
+web = http.client.HTTPConnection('127.0.0.1', 8000, timeout=4); \
+web.request('GET', '/healthz', headers={'Host': os.environ['ALLOWED_HOSTS'].split(',')[0].strip().lstrip('.')}); \
+sys.exit(web.getresponse().status != 200)"]
 CMD ["gunicorn", "coverage_site.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
      "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]

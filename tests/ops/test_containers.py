@@ -31,6 +31,24 @@ def test_the_application_writes_nowhere_and_gains_no_rights(services: dict[str, 
     assert service["environment"]["SECRET_KEY_FILE"].startswith("/run/secrets/")
 
 
+@pytest.mark.parametrize("name", ["postgres", "valkey"])
+def test_the_stores_are_locked_down_too(services: dict[str, Any], name: str) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "postgres", "valkey"])
+def test_every_lasting_service_has_a_health_check(services: dict[str, Any], name: str) -> None:
+    """The web server's is the image's own."""
+    assert name == "web" or services[name]["healthcheck"]["test"]
+
+
+def test_only_workers_get_aws_credentials(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "aws.env" in str(service.get("env_file"))] == ["worker"]
+
+
 def test_workers_can_be_many(services: dict[str, Any]) -> None:
     assert not {"container_name", "ports", "hostname"} & services["worker"].keys()
 
