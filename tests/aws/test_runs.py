@@ -137,3 +137,12 @@ def test_refused_credentials_mean_not_opted_in_only_if_they_work_elsewhere(
         raise ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": "no"}}, "ListFindings")
 
     assert read_with(refuse).outcome == outcome
+
+
+def test_a_person_who_clears_the_caller_lets_the_new_one_read() -> None:
+    read_with(lambda run: run.seen_by("111111111111", CallerKind.DELEGATED_ADMIN))
+    read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
+    SyncScope.objects.filter(state=ScopeState.HELD).update(caller_account="")
+    run = read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
+    assert run.outcome == RunOutcome.COMPLETE
+    assert scope().caller_account == "222222222222"
