@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from accounts.choices import RelationshipStatus
 from aws.choices import CallerKind
 from aws.errors import DENIED, ReadError, ServiceError, error_code
 from aws.paging import ask, pages
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 ACCOUNTS_A_CALL = 100
 MEMBERS_A_PAGE = 50
-NO_ADMIN = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True)
@@ -46,30 +47,52 @@ def who_am_i(sts: STSClient, inspector: Inspector2Client) -> Caller:
         return Caller(account_id, CallerKind.MEMBER, admin)
     if _may_describe_organization(inspector):
         return Caller(account_id, CallerKind.DELEGATED_ADMIN, account_id)
+    if admin is None:
+        raise ReadError(
+            "IAM denies inspector2:GetDelegatedAdminAccount, so a member and a standalone account cannot be told apart."
+        )
     return Caller(account_id, CallerKind.STANDALONE)
 
 
-def _administrator(inspector: Inspector2Client, account_id: str) -> str:
-    """The delegated administrator, the caller itself if it is; empty if AWS names none.
+class Refusal(Enum):
+    """What an error answer says of the caller."""
 
-    To the administrator AWS answers with an error, and that error is the positive answer.
-    """
+    ADMINISTRATOR = "It is the delegated administrator: to it AWS answers with an error, and that error is positive."
+    NO_ADMINISTRATOR = "It has no administrator."
+    BY_INSPECTOR = "Inspector keeps this call to the delegated administrator, which the caller is not."
+    BY_IAM = "A policy keeps it from asking, which says nothing of what it is."
+
+
+def refusal_of(error: ServiceError) -> Refusal | None:
+    """Read AWS' error class and words, here alone; None for an error that says nothing of the caller."""
+    code, message = error_code(error), str(error.response.get("Error", {}).get("Message", "")).lower()
+    if code == "ValidationException" and "is the delegated admin" in message:
+        return Refusal.ADMINISTRATOR
+    if code == "ResourceNotFoundException":
+        return Refusal.NO_ADMINISTRATOR
+    if code in DENIED:
+        return Refusal.BY_IAM if "is not authorized to perform" in message else Refusal.BY_INSPECTOR
+    return None
+
+
+def _administrator(inspector: Inspector2Client, account_id: str) -> str | None:
+    """The delegated administrator, the caller itself if it is; empty if it has none; None if we may not ask."""
     try:
         answer: dict[str, Any] = dict(inspector.get_delegated_admin_account())
     except ServiceError as error:
-        message = str(error.response.get("Error", {}).get("Message", "")).lower()
-        code = error_code(error)
-        if code == "ValidationException" and "is the delegated admin" in message:
-            return account_id
-        if code == NO_ADMIN or code in DENIED:
-            return ""
-        raise
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        if refusal == Refusal.BY_IAM:
+            return None
+        return account_id if refusal == Refusal.ADMINISTRATOR else ""
     admin = answer.get("delegatedAdmin")
     if admin is None and _is_empty(answer):
         return ""
     if not isinstance(admin, dict) or not admin.get("accountId"):
         raise ReadError("GetDelegatedAdminAccount gave an answer that does not say who the administrator is.")
-    return str(admin["accountId"])
+    is_ours = admin.get("relationshipStatus", RelationshipStatus.ENABLED) == RelationshipStatus.ENABLED
+    return str(admin["accountId"]) if is_ours or admin["accountId"] == account_id else ""
 
 
 def _is_empty(answer: dict[str, Any]) -> bool:
@@ -83,7 +106,7 @@ def _may_describe_organization(inspector: Inspector2Client) -> bool:
     try:
         answer: dict[str, Any] = dict(inspector.describe_organization_configuration())
     except ServiceError as error:
-        if error_code(error) in DENIED:
+        if refusal_of(error) == Refusal.BY_INSPECTOR:
             return False
         raise
     if not isinstance(answer.get("autoEnable"), dict):
