@@ -6,11 +6,12 @@ import json
 import os
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.choices import Role
-from accounts.models import AccountGrant, Person
+from accounts.models import AccountGrant, Person, account_id_validator
 
 VARIABLE = "DEMO_PEOPLE"
 
@@ -25,6 +26,8 @@ class Command(BaseCommand):
             raise CommandError(f"{VARIABLE} is missing; without it there is nobody to create.") from None
         except ValueError:
             raise CommandError(f"{VARIABLE} is not JSON.") from None
+        if not isinstance(people, list) or not all(isinstance(one, dict) for one in people):
+            raise CommandError(f"{VARIABLE} is not a list of people.")
         with transaction.atomic():
             for one in people:
                 _store(one)
@@ -37,6 +40,11 @@ def _store(one: dict[str, Any]) -> None:
     except (KeyError, ValueError) as error:
         raise CommandError(f"{VARIABLE}: each person needs name, password and role ({error}).") from None
     accounts = [str(account_id) for account_id in one.get("accounts", [])]
+    for account_id in accounts:
+        try:
+            account_id_validator(account_id)
+        except ValidationError as error:
+            raise CommandError(f"{VARIABLE}: {account_id}: {error.message}") from None
     person, _ = Person.objects.get_or_create(username=name)
     person.role = role
     person.all_accounts = role == Role.DELEGATED_ADMIN and not accounts
