@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=models.Model)
 
+BATCH = 500
+"""Rows in one statement: an organization may have 10,000 members with six scan types each."""
+
 account_id_validator = RegexValidator(r"\A[0-9]{12}\Z", "An AWS account id has 12 digits.")
 
 
@@ -87,8 +90,9 @@ class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
 
     def ensure(self, account_ids: Iterable[str], seen_at: datetime) -> None:
         """Know these accounts at least by their id: their resources are listed even where Organizations is denied."""
-        accounts = [AwsAccount(account_id=account_id, first_seen_at=seen_at) for account_id in sorted(account_ids)]
-        self.bulk_create(accounts, ignore_conflicts=True)
+        unknown = set(account_ids).difference(self.values_list("account_id", flat=True))
+        accounts = [AwsAccount(account_id=account_id, first_seen_at=seen_at) for account_id in sorted(unknown)]
+        self.bulk_create(accounts, ignore_conflicts=True, batch_size=BATCH)
 
 
 class AwsAccount(models.Model):
@@ -147,6 +151,11 @@ class RegionalAccountQuerySet(AccountRows["RegionalAccount"]):
     def associated(self) -> Self:
         return self.filter(ASSOCIATED)
 
+    def administrators(self, account_ids: Iterable[str]) -> dict[tuple[str, str], str]:
+        """(Account, Region) → the account's delegated administrator. No query for nobody."""
+        rows = self.filter(account_id__in=list(account_ids)).exclude(administrator_id="")
+        return {(row.account_id, row.region): row.administrator_id for row in rows}
+
 
 class RegionalAccount(models.Model):
     """One account as Inspector in one Region knows it: its relationship to the administrator and its state."""
@@ -155,6 +164,9 @@ class RegionalAccount(models.Model):
     region = models.CharField(max_length=32)
     is_delegated_admin = models.BooleanField(default=False)
     relationship_status = models.CharField(max_length=64, blank=True, default="", help_text="Empty: never associated")
+    administrator_id = models.CharField(
+        max_length=12, blank=True, default="", help_text="The delegated administrator of this account; empty: none"
+    )
     status = models.CharField(max_length=32, blank=True, default="")
     error_code = models.CharField(max_length=100, blank=True, default="")
     error_message = models.TextField(blank=True, default="")

@@ -8,10 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aws.decoding import clean, read_time
+from aws.errors import ServiceError, error_code
 from aws.paging import pages
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
+
+
+NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,14 @@ class OrganizationAccount:
 
 
 def list_accounts(client: OrganizationsClient) -> Iterator[OrganizationAccount]:
-    for page in pages(client, "list_accounts", "Accounts"):
-        for item in page:
-            yield _account(clean(item))
+    """Every account of the organization; none if AWS says that the caller belongs to no organization."""
+    try:
+        for page in pages(client, "list_accounts", "Accounts"):
+            for item in page:
+                yield _account(clean(item))
+    except ServiceError as error:
+        if error_code(error) != NO_ORGANIZATION:
+            raise
 
 
 def _account(item: dict[str, Any]) -> OrganizationAccount:

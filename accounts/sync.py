@@ -12,6 +12,7 @@ from django.conf import settings
 from accounts import inspector, organizations
 from accounts.choices import RelationshipStatus, ResourceScanType
 from accounts.models import (
+    BATCH,
     AccountChange,
     AwsAccount,
     OrganizationSettings,
@@ -20,7 +21,7 @@ from accounts.models import (
     ScanTypeStatus,
 )
 from aws import session
-from aws.choices import CallerKind, What
+from aws.choices import CallerKind, ScopeState, What
 from aws.decoding import clean
 from aws.errors import Held
 from aws.models import GLOBAL, SyncRun
@@ -35,6 +36,7 @@ DEPARTED = "DEPARTED"
 REGIONAL_FIELDS = (
     "is_delegated_admin",
     "relationship_status",
+    "administrator_id",
     "status",
     "error_code",
     "error_message",
@@ -61,27 +63,27 @@ def sync_accounts(region: str) -> SyncRun:
 
 
 def _read_organization(run: Run) -> None:
-    client = session.organizations(settings.COVERAGE_REGIONS[0])
+    region = settings.COVERAGE_REGIONS[0]
+    # Only a delegated administrator or the management account may list accounts; both see the same.
+    own = str(session.sts(region).get_caller_identity()["Account"])
+    run.seen_by(own, CallerKind.DELEGATED_ADMIN)
+    client = session.organizations(region)
     listed = {account.account_id: account for account in organizations.list_accounts(client)}
     run.counts.read = len(listed)
     known = {account.account_id: account for account in AwsAccount.objects.all()}
-    departing = [
-        account
-        for account_id, account in known.items()
-        if account_id not in listed and account.departed_at is None and account.state
-    ]
+    # An account without a state was never listed by Organizations: its absence says nothing.
+    present = [account for account in known.values() if account.departed_at is None and account.state]
+    departing = [account for account in present if account.account_id not in {*listed, own}]
     with run.writing() as now:
         _store_listed(run, listed, known, now)
-    _hold_if_too_many(departing, sum(account.departed_at is None and bool(account.state) for account in known.values()))
+    _hold_if_too_many(run, len(departing), len(present), "absent from the organization")
     with run.writing() as now:
         for account in departing:
             account.departed_at = now
-        AwsAccount.objects.bulk_update(departing, ["departed_at"])
+        AwsAccount.objects.bulk_update(departing, ["departed_at"], batch_size=BATCH)
         AccountChange.objects.bulk_create(
-            AccountChange(
-                account_id=account.account_id, field="state", from_value=account.state, to_value="DEPARTED", at=now
-            )
-            for account in departing
+            (_change(account.account_id, "", "state", account.state, DEPARTED, now) for account in departing),
+            batch_size=BATCH,
         )
         run.counts.gone = len(departing)
 
@@ -101,22 +103,29 @@ def _store_listed(
         elif held.departed_at or any(getattr(held, field) != value for field, value in facts.items()):
             # An account that had no state was known by its id alone: to learn its facts is no change of them.
             if held.state:
-                history += [
-                    _change(account_id, "", field, getattr(held, field), facts[field], now)
-                    for field in HISTORY_OF_ACCOUNTS
-                ]
+                before = {field: getattr(held, field) for field in HISTORY_OF_ACCOUNTS}
+                before |= {"state": DEPARTED} if held.departed_at else {}
+                history += [_change(account_id, "", field, before[field], facts[field], now) for field in before]
             for field, value in (facts | {"departed_at": None}).items():
                 setattr(held, field, value)
             changed.append(held)
-    AwsAccount.objects.bulk_create(new)
-    AwsAccount.objects.bulk_update(changed, [*ORGANIZATION_FIELDS, "departed_at"])
-    AccountChange.objects.bulk_create(change for change in history if change.from_value != change.to_value)
+    AwsAccount.objects.bulk_create(new, batch_size=BATCH)
+    AwsAccount.objects.bulk_update(changed, [*ORGANIZATION_FIELDS, "departed_at"], batch_size=BATCH)
+    AccountChange.objects.bulk_create(
+        (change for change in history if change.from_value != change.to_value), batch_size=BATCH
+    )
     run.counts.new, run.counts.changed = len(new), len(changed)
 
 
-def _hold_if_too_many(departing: list[AwsAccount], present: int) -> None:
-    if len(departing) > settings.COVERAGE_HOLD_ROWS and len(departing) > settings.COVERAGE_HOLD_SHARE * present:
-        raise Held(f"{len(departing):,} of {present:,} accounts are absent from the organization; they are kept.")
+def _hold_if_too_many(run: Run, going: int, present: int, words: str) -> None:
+    """Keep what a read would take away at once, until a person lets it go by clearing the caller of the held scope.
+
+    To be left with nothing at all is too much however few they were.
+    """
+    is_released = run.scope.state == ScopeState.HELD and not run.scope.caller_account
+    is_much = going > settings.COVERAGE_HOLD_ROWS and going > settings.COVERAGE_HOLD_SHARE * present
+    if (is_much or (going and not run.counts.read)) and not is_released:
+        raise Held(f"{going:,} of {present:,} accounts are {words}; they are kept until a person confirms it.")
 
 
 # --- One Region
@@ -133,11 +142,19 @@ def _read_region(run: Run, region: str) -> None:
     asked = [caller.account_id, *(account_id for account_id, member in members.items() if _is_associated(member))]
     statuses = inspector.account_statuses(client, list(dict.fromkeys(asked)))
     run.counts.read = len({*members, caller.account_id})
+    _hold_if_members_vanished(run, region, {*members, caller.account_id})
     with run.writing() as now:
         AwsAccount.objects.ensure({*members, caller.account_id}, now)
         _store_accounts(run, region, caller, members, statuses, now)
         _store_scan_types(run, region, statuses, now)
         _store_settings(region, *organization, configuration, now)
+
+
+def _hold_if_members_vanished(run: Run, region: str, listed: set[str]) -> None:
+    """AWS goes on listing a member that was removed, as REMOVED; one that is not listed at all is unusual."""
+    members = RegionalAccount.objects.filter(region=region, relationship_status=RelationshipStatus.ENABLED)
+    known = set(members.values_list("account_id", flat=True))
+    _hold_if_too_many(run, len(known - listed), len(known), f"no longer listed among the members in {region}")
 
 
 def _is_associated(member: Mapping[str, Any]) -> bool:
@@ -156,6 +173,8 @@ def _store_accounts(
         facts = _regional_facts(row, account_id, caller, members, statuses, now)
         if row is None:
             new.append(RegionalAccount(account_id=account_id, region=region, first_seen_at=now, **facts))
+            if run.scope.last_complete_at and facts["relationship_status"]:
+                history.append(_change(account_id, region, "relationship", "", facts["relationship_status"], now))
         elif any(getattr(row, field) != value for field, value in facts.items()):
             if row.relationship_status != facts["relationship_status"]:
                 pair = row.relationship_status, facts["relationship_status"]
@@ -163,9 +182,9 @@ def _store_accounts(
             for field, value in facts.items():
                 setattr(row, field, value)
             changed.append(row)
-    RegionalAccount.objects.bulk_create(new)
-    RegionalAccount.objects.bulk_update(changed, REGIONAL_FIELDS)
-    AccountChange.objects.bulk_create(history)
+    RegionalAccount.objects.bulk_create(new, batch_size=BATCH)
+    RegionalAccount.objects.bulk_update(changed, REGIONAL_FIELDS, batch_size=BATCH)
+    AccountChange.objects.bulk_create(history, batch_size=BATCH)
     run.counts.new += len(new)
     run.counts.changed += len(changed)
 
@@ -179,9 +198,12 @@ def _regional_facts(
     now: datetime,
 ) -> dict[str, Any]:
     """What AWS says of the account now. What it refuses to say stays as it was, and is marked as not known since."""
+    relationship = _relationship(row, account_id, caller, members)
+    is_admin = caller.kind == CallerKind.DELEGATED_ADMIN and account_id == caller.account_id
     facts = {
-        "is_delegated_admin": caller.kind == CallerKind.DELEGATED_ADMIN and account_id == caller.account_id,
-        "relationship_status": _relationship(row, account_id, caller, members),
+        "is_delegated_admin": is_admin,
+        "relationship_status": relationship,
+        "administrator_id": caller.admin_account_id if relationship == RelationshipStatus.ENABLED else "",
     }
     if told := statuses.told.get(account_id):
         state = told.get("state") or {}
@@ -233,9 +255,9 @@ def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: dat
                 for field, value in facts.items():
                     setattr(row, field, value)
                 changed.append(row)
-    ScanTypeStatus.objects.bulk_create(new)
-    ScanTypeStatus.objects.bulk_update(changed, [*TYPE_FIELDS, "changed_at"])
-    AccountChange.objects.bulk_create(history)
+    ScanTypeStatus.objects.bulk_create(new, batch_size=BATCH)
+    ScanTypeStatus.objects.bulk_update(changed, [*TYPE_FIELDS, "changed_at"], batch_size=BATCH)
+    AccountChange.objects.bulk_create(history, batch_size=BATCH)
     run.counts.changed += len(changed)
 
 

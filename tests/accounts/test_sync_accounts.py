@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.inspector import who_am_i
-from accounts.models import AccountChange, AwsAccount, OrganizationSettings, RegionalAccount, ScanTypeStatus
-from accounts.summary import activation_summary, organization_is_known
-from accounts.sync import sync_accounts, sync_organization
+from accounts import tasks
+from accounts.choices import ResourceScanType
+from accounts.models import (
+    AccountChange,
+    AwsAccount,
+    OrganizationSettings,
+    OrganizationSettingsChange,
+    RegionalAccount,
+    ScanTypeStatus,
+)
+from accounts.sync import sync_accounts
 from aws import session
-from aws.choices import CallerKind, RunOutcome
-from aws.errors import ReadError
+from aws.choices import RunOutcome, ScopeState
+from aws.models import SyncScope
 from demo.organization import Organization
 from demo.server import StandIn
 from tests.stand_in import ADMIN, MEMBER, ON
@@ -21,52 +28,9 @@ REGION = "us-east-1"
 DENIED = {"status": 403, "code": "AccessDeniedException", "message": "no"}
 
 
-def become(account_id: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in stand_in.credentials(account_id).items():
-        monkeypatch.setenv(name.upper(), value)
-    session.forget_clients()
-
-
-def caller_kind() -> CallerKind:
-    return who_am_i(session.sts(REGION), session.inspector(REGION)).kind
-
-
 def statuses(account_id: str) -> dict[str, str]:
     rows = ScanTypeStatus.objects.filter(account_id=account_id, region=REGION)
     return dict(rows.values_list("scan_type", "status"))
-
-
-def test_the_administrator_a_member_and_a_stranger_are_told_apart(
-    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert caller_kind() == CallerKind.DELEGATED_ADMIN
-    become(MEMBER, stand_in, monkeypatch)
-    caller = who_am_i(session.sts(REGION), session.inspector(REGION))
-    assert (caller.kind, caller.admin_account_id) == (CallerKind.MEMBER, ADMIN)
-    organization.add_account("333300001111", member=False)
-    become("333300001111", stand_in, monkeypatch)
-    assert caller_kind() in {CallerKind.STANDALONE, CallerKind.MEMBER}
-
-
-def test_who_is_denied_the_first_question_is_known_by_the_second(stand_in: StandIn) -> None:
-    stand_in.faults.add(operation="GetDelegatedAdminAccount", **DENIED)
-    assert caller_kind() == CallerKind.DELEGATED_ADMIN
-    stand_in.faults.add(operation="DescribeOrganizationConfiguration", **DENIED)
-    assert caller_kind() == CallerKind.STANDALONE
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"<html>This is the page of a proxy.</html>",
-        b'{"delegatedAdmin": {}}',
-        b'{"delegatedAdmin": {"accountId": "9999',
-    ],
-)
-def test_an_ambiguous_answer_is_an_error_and_not_a_guess(stand_in: StandIn, body: bytes) -> None:
-    stand_in.faults.add(operation="GetDelegatedAdminAccount", body=body)
-    with pytest.raises(ReadError, match="does not say who the administrator is"):
-        caller_kind()
 
 
 def test_members_and_what_is_activated_in_them_are_stored(organization: Organization, stand_in: StandIn) -> None:
@@ -78,13 +42,6 @@ def test_members_and_what_is_activated_in_them_are_stored(organization: Organiza
     assert statuses(MEMBER).items() >= ON.items()
     assert "ec2" in OrganizationSettings.objects.get(region=REGION).auto_enable
     assert not AccountChange.objects.exists(), "the first sight is no change"
-
-
-def test_a_second_read_of_the_same_changes_nothing(organization: Organization, stand_in: StandIn) -> None:
-    sync_accounts(REGION)
-    run = sync_accounts(REGION)
-    assert (run.new, run.changed) == (0, 0)
-    assert not AccountChange.objects.exists()
 
 
 def test_a_deactivated_scan_type_is_remembered(organization: Organization, stand_in: StandIn) -> None:
@@ -137,45 +94,99 @@ def test_a_denied_call_changes_nothing(organization: Organization, stand_in: Sta
     assert statuses(MEMBER).items() >= ON.items()
 
 
-def test_the_organization_gives_names_and_states(organization: Organization, stand_in: StandIn) -> None:
-    organization.add_account("333300001111", name="sandbox-17", member=False, state="SUSPENDED")
-    assert sync_organization().outcome == RunOutcome.COMPLETE
-    assert organization_is_known()
+def test_a_second_read_of_the_same_writes_nothing(organization: Organization, stand_in: StandIn, writes_of) -> None:
+    for number in range(120):
+        organization.add_account(f"5{number:011d}", member=True, scan_types={REGION: dict(ON)})
+    assert writes_of(lambda: sync_accounts(REGION)), "the first read writes"
+    assert writes_of(lambda: sync_accounts(REGION)) == []
+
+
+def test_an_account_in_neither_list_is_unknown_and_not_off(organization: Organization, stand_in: StandIn) -> None:
+    sync_accounts(REGION)
+    stand_in.faults.add(operation="BatchGetAccountStatus", body=b'{"accounts": [], "failedAccounts": []}')
+    assert sync_accounts(REGION).outcome == RunOutcome.COMPLETE
+    row = RegionalAccount.objects.get(account_id=MEMBER)
+    assert (row.error_code, row.status, row.unknown_since is None) == ("NOT_ANSWERED", "ENABLED", False)
+    assert statuses(MEMBER).items() >= ON.items()
+
+
+def test_an_answer_without_its_list_is_no_answer(organization: Organization, stand_in: StandIn) -> None:
+    sync_accounts(REGION)
+    stand_in.faults.add(operation="BatchGetAccountStatus", body=b"{}")
+    assert sync_accounts(REGION).outcome == RunOutcome.FAILED
+    assert RegionalAccount.objects.get(account_id=MEMBER).unknown_since is None
+
+
+def test_a_member_that_joins_and_is_removed_leaves_a_history(organization: Organization, stand_in: StandIn) -> None:
+    sync_accounts(REGION)
+    organization.add_account("333300001111", member=True, scan_types={REGION: dict(ON)})
+    sync_accounts(REGION)
+    organization.accounts["333300001111"].relationships[REGION] = "REMOVED"
+    sync_accounts(REGION)
+    rows = AccountChange.objects.order_by("id").values_list("account_id", "region", "field", "from_value", "to_value")
+    assert list(rows) == [
+        ("333300001111", REGION, "relationship", "", "ENABLED"),
+        ("333300001111", REGION, "relationship", "ENABLED", "REMOVED"),
+    ]
+    row = RegionalAccount.objects.get(account_id="333300001111")
+    assert (row.relationship_label, row.unknown_since) == ("Removed", None)
+    assert statuses("333300001111").items() >= ON.items(), "what was last known stays"
+
+
+def test_a_member_that_is_no_longer_listed_was_removed(organization: Organization, stand_in: StandIn) -> None:
+    sync_accounts(REGION)
+    del organization.accounts[MEMBER]
+    sync_accounts(REGION)
+    assert RegionalAccount.objects.get(account_id=MEMBER).relationship_label == "Removed"
+
+
+def test_many_members_that_vanish_at_once_are_held_until_a_person_confirms_it(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    ids = [f"5{number:011d}" for number in range(30)]
+    for account_id in ids:
+        organization.add_account(account_id, member=True, scan_types={REGION: dict(ON)})
+    sync_accounts(REGION)
+    for account_id in ids:
+        del organization.accounts[account_id]
+    run = sync_accounts(REGION)
+    assert run.outcome == RunOutcome.HELD
+    assert f"30 of 31 accounts are no longer listed among the members in {REGION}" in run.error
+    assert RegionalAccount.objects.associated().count() == 32
+    SyncScope.objects.filter(state=ScopeState.HELD).update(caller_account="")
+    assert sync_accounts(REGION).outcome == RunOutcome.COMPLETE
+    assert RegionalAccount.objects.associated().count() == 2
+
+
+def test_changed_settings_are_remembered_one_by_one(organization: Organization, stand_in: StandIn) -> None:
+    sync_accounts(REGION)
+    assert not OrganizationSettingsChange.objects.exists(), "the first sight is no change"
+    before = OrganizationSettings.objects.get(region=REGION).auto_enable["ec2"]
+    organization.auto_enable.setdefault(REGION, {})["ec2"] = not before
+    scan_mode = {"scanModeState": {"scanMode": "EC2_SSM_AGENT_BASED", "scanModeStatus": "SUCCESS"}}
+    organization.settings[REGION, ADMIN] = {"ec2Configuration": scan_mode}
+    sync_accounts(REGION)
+    rows = OrganizationSettingsChange.objects.order_by("id").values_list("region", "setting", "from_value", "to_value")
+    assert list(rows) == [
+        (REGION, "auto_enable.ec2", str(before), str(not before)),
+        (REGION, "ec2Configuration.scanModeState.scanMode", "EC2_HYBRID", "EC2_SSM_AGENT_BASED"),
+    ]
+
+
+def test_the_sixth_scan_type_is_stored_where_aws_reports_it(organization: Organization, stand_in: StandIn) -> None:
+    organization.accounts[MEMBER].scan_types[REGION]["AMI"] = "ENABLED"
+    sync_accounts(REGION)
+    assert statuses(MEMBER)["AMI"] == "ENABLED"
+
+
+def test_no_scan_type_that_the_installed_sdk_knows_is_missed() -> None:
+    known = {scan_type.key for scan_type in ResourceScanType}
+    state = session.inspector(REGION).meta.service_model.shape_for("ResourceState")
+    assert set(state.members) == known  # type: ignore[attr-defined]
+
+
+def test_the_tasks_do_what_the_functions_do(organization: Organization, stand_in: StandIn) -> None:
+    tasks.sync_organization()
+    tasks.sync_accounts(REGION)
     assert AwsAccount.objects.get(account_id=MEMBER).name == "payments-prod"
-    assert AwsAccount.objects.get(account_id="333300001111").state_label == "Suspended"
-
-
-def test_an_account_that_left_is_departed_and_stays(organization: Organization, stand_in: StandIn) -> None:
-    organization.add_account("333300001111", name="sandbox-17", member=False)
-    sync_organization()
-    del organization.accounts["333300001111"]
-    sync_organization()
-    gone = AwsAccount.objects.get(account_id="333300001111")
-    assert gone.departed_at is not None
-    organization.add_account("333300001111", name="sandbox-17", member=False)
-    sync_organization()
-    assert AwsAccount.objects.get(account_id="333300001111").departed_at is None
-
-
-def test_without_organizations_accounts_are_known_by_their_id_and_the_denominator_is_not(
-    organization: Organization, stand_in: StandIn, viewer
-) -> None:
-    stand_in.faults.add(operation="ListAccounts", **DENIED)
-    assert sync_organization().outcome == RunOutcome.FAILED
-    sync_accounts(REGION)
-    assert set(AwsAccount.objects.values_list("account_id", "name")) == {(ADMIN, ""), (MEMBER, "")}
-    assert not activation_summary(viewer, [REGION]).denominator_known
-
-
-def test_the_summary_leaves_out_who_is_no_member_and_who_is_suspended(
-    organization: Organization, stand_in: StandIn, viewer
-) -> None:
-    organization.add_account("333300001111", member=False)
-    organization.add_account("444400001111", member=True, scan_types={REGION: dict.fromkeys(ON, "DISABLED")})
-    organization.add_account("555500001111", member=True, state="SUSPENDED")
-    sync_organization()
-    sync_accounts(REGION)
-    summary = activation_summary(viewer, [REGION])
-    assert summary.denominator_known
-    assert (summary.not_members, summary.suspended) == (1, 1)
-    assert summary.not_activated == 1 + (0 if statuses(ADMIN).get("EC2") == "ENABLED" else 1)
+    assert RegionalAccount.objects.filter(region=REGION).count() == 2
