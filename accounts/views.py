@@ -12,7 +12,7 @@ from accounts.details import account_context
 from accounts.exports import exported
 from accounts.forms import GROUPS, AccountFilters, group_condition, is_account_id
 from accounts.lists import Scopes, automatic_activation, read_sheet, scan_types_shown
-from accounts.models import AwsAccount, AwsAccountQuerySet, Person
+from accounts.models import AwsAccount, AwsAccountQuerySet, Person, RegionalAccount
 from accounts.tables import SORTS, AccountTable
 from aws.choices import CallerKind
 from coverage_site.links import changed
@@ -122,12 +122,18 @@ def _group_links(filters: AccountFilters, counts: dict[str, int]) -> list[dict[s
 
 
 def _standing(scopes: Scopes) -> list[dict[str, object]]:
-    """Where we are no delegated administrator: which account this is, as what, and in which Regions."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for region, account_id, kind in scopes.callers:
-        if kind != CallerKind.DELEGATED_ADMIN:
-            found.setdefault((account_id, kind), []).append(region)
+    """Where we are no delegated administrator: which account this is, of which administrator, in which Regions."""
+    callers = [caller for caller in scopes.callers if caller[2] != CallerKind.DELEGATED_ADMIN]
+    administrators = RegionalAccount.objects.administrators({account_id for _, account_id, _ in callers})
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for region, account_id, kind in callers:
+        found.setdefault((account_id, kind, administrators.get((account_id, region), "")), []).append(region)
     return [
-        {"account_id": account_id, "is_member": kind == CallerKind.MEMBER, "regions": ", ".join(regions)}
-        for (account_id, kind), regions in found.items()
+        {
+            "account_id": account_id,
+            "is_member": kind == CallerKind.MEMBER,
+            "administrator_id": administrator_id,
+            "regions": ", ".join(regions),
+        }
+        for (account_id, kind, administrator_id), regions in found.items()
     ]

@@ -171,6 +171,17 @@ def test_who_is_no_administrator_reads_what_this_account_is(as_viewer, kind, wor
     assert names(as_viewer, "?group=not-members") == []
 
 
+def test_a_member_reads_who_its_administrator_is_in_each_region(as_viewer, settings):
+    other_admin = "888800001111"
+    for region, administrator in ((REGION, OUTSIDER), (OTHER_REGION, other_admin)):
+        factories.administered(region, caller_account=PAYMENTS, caller_kind=CallerKind.MEMBER)
+        factories.regional(PAYMENTS, region, administrator_id=administrator)
+    text = read(as_viewer.get(PAGE)).text
+    assert f"This is account {PAYMENTS} , a member account in {REGION}." in text
+    assert f"its delegated administrator, account {OUTSIDER} , does that" in text
+    assert f"its delegated administrator, account {other_admin} , does that" in text
+
+
 def test_without_organizations_the_page_says_that_accounts_may_be_missing(as_viewer, organization):
     assert "AWS Organizations is not known" not in read(as_viewer.get(PAGE)).text
     factories.fail("organization", "global", error="denied")
