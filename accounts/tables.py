@@ -193,9 +193,10 @@ def _differing(address: str, states: dict[str, str]) -> SafeString:
     style = min((style_of(status) for status in others.values()), key=WORST_FIRST.index)
     if len(others) == 1:
         region, status = next(iter(others.items()))
-        words = f"{'Off' if status == Status.DISABLED else label_of(status)} in {region}"
+        # The Region on a line of its own: the list has up to six such columns.
+        words = markup("{} in<br> {}", "Off" if status == Status.DISABLED else label_of(status), region)
     else:
-        words = f"{len(states) - len(others)} of {len(states)} Regions"
+        words = markup("{} of {} Regions", len(states) - len(others), len(states))
     title = "; ".join(f"{region}: {label_of(status)}" for region, status in states.items())
     return markup('<a class="{}" href="{}#activation" title="{}">{}</a>', style, address, title, words)
 
