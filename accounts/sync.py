@@ -21,7 +21,7 @@ from accounts.models import (
     ScanTypeStatus,
 )
 from aws import session
-from aws.choices import CallerKind, ScopeState, What
+from aws.choices import CallerKind, What
 from aws.decoding import clean
 from aws.errors import Held
 from aws.models import GLOBAL, SyncRun
@@ -76,7 +76,7 @@ def _read_organization(run: Run) -> None:
     departing = [account for account in present if account.account_id not in {*listed, own}]
     with run.writing() as now:
         _store_listed(run, listed, known, now)
-    _hold_if_too_many(run, len(departing), len(present), "absent from the organization")
+    _hold_if_too_many(run, (account.account_id for account in departing), len(present), "absent from the organization")
     with run.writing() as now:
         for account in departing:
             account.departed_at = now
@@ -117,15 +117,17 @@ def _store_listed(
     run.counts.new, run.counts.changed = len(new), len(changed)
 
 
-def _hold_if_too_many(run: Run, going: int, present: int, words: str) -> None:
-    """Keep what a read would take away at once, until a person lets it go by clearing the caller of the held scope.
+def _hold_if_too_many(run: Run, going: Iterable[str], present: int, words: str) -> None:
+    """Keep what a read would take away at once, until a person lets it go.
 
     To be left with nothing at all is too much however few they were.
     """
-    is_released = run.scope.state == ScopeState.HELD and not run.scope.caller_account
-    is_much = going > settings.COVERAGE_HOLD_ROWS and going > settings.COVERAGE_HOLD_SHARE * present
-    if (is_much or (going and not run.counts.read)) and not is_released:
-        raise Held(f"{going:,} of {present:,} accounts are {words}; they are kept until a person confirms it.")
+    going = sorted(going)
+    is_much = len(going) > settings.COVERAGE_HOLD_ROWS and len(going) > settings.COVERAGE_HOLD_SHARE * present
+    if (is_much or (going and not run.counts.read)) and not run.is_released:
+        raise Held(
+            f"{len(going):,} of {present:,} accounts are {words}; they are kept until a person confirms it.", going
+        )
 
 
 # --- One Region
@@ -154,7 +156,7 @@ def _hold_if_members_vanished(run: Run, region: str, listed: set[str]) -> None:
     """AWS goes on listing a member that was removed, as REMOVED; one that is not listed at all is unusual."""
     members = RegionalAccount.objects.filter(region=region, relationship_status=RelationshipStatus.ENABLED)
     known = set(members.values_list("account_id", flat=True))
-    _hold_if_too_many(run, len(known - listed), len(known), f"no longer listed among the members in {region}")
+    _hold_if_too_many(run, known - listed, len(known), f"no longer listed among the members in {region}")
 
 
 def _is_associated(member: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ class What(models.TextChoices):
     ACCOUNTS = "accounts", "Accounts"
     COVERAGE = "coverage", "Coverage"
     FINDINGS = "findings", "Findings"
+    COMPARISON = "comparison", "Comparison"
 
 
 class ScopeState(models.TextChoices):
@@ -20,6 +21,22 @@ class ScopeState(models.TextChoices):
     FAILED = "failed", "Failed"
     HELD = "held", "Held"
     SKIPPED = "skipped", "Not offered here"
+
+
+class HoldDecision(models.TextChoices):
+    """What a person said about a held scope."""
+
+    RELEASED = "released", "Released"
+    REFUSED = "refused", "Refused"
+
+
+class Permission(models.TextChoices):
+    """What AWS answered when one call was tried."""
+
+    ALLOWED = "allowed", "Allowed"
+    DENIED = "denied", "Denied"
+    NOT_OFFERED = "not_offered", "Not offered here"
+    FAILED = "failed", "Not known"
 
 
 class RunOutcome(models.TextChoices):

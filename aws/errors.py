@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 import botocore.exceptions as boto
+
+MOST_NAMED = 200
 
 ServiceError = boto.ClientError
 """An error answer of an AWS service."""
@@ -28,7 +33,14 @@ class EndlessPages(ReadError):
 
 
 class Held(ReadError):
-    """The read is complete, but what follows from it would take away too much to be done without a person."""
+    """The read is complete, but what follows from it would take away too much to be done without a person.
+
+    `would_go` names what would go, as far as it is known.
+    """
+
+    def __init__(self, message: str, would_go: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.would_go = list(islice(would_go, MOST_NAMED))
 
 
 class NotOffered(Exception):

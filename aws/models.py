@@ -9,9 +9,9 @@ from django.db import models
 from django.db.models import F
 from django.utils import timezone
 
-from aws.choices import CallerKind, RunOutcome, ScopeState, What
+from aws.choices import CallerKind, HoldDecision, Permission, RunOutcome, ScopeState, What
 
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=60)
 GLOBAL = "global"
 
 
@@ -54,6 +54,13 @@ class SyncScope(models.Model):
     error_code = models.CharField(max_length=100, blank=True, default="")
     error = models.TextField(blank=True, default="", help_text="In words, for people")
     error_request_id = models.CharField(max_length=100, blank=True, default="")
+
+    would_go = models.JSONField(
+        default=list, blank=True, help_text="Held: the first of the rows that would go, in words"
+    )
+    hold_decision = models.CharField(max_length=8, choices=HoldDecision, blank=True, default="")
+    hold_decided_by = models.CharField(max_length=150, blank=True, default="")
+    hold_decided_at = models.DateTimeField(null=True, blank=True)
 
     objects = ScopeQuerySet.as_manager()
 
@@ -118,3 +125,43 @@ class SyncRun(models.Model):
     @property
     def seconds(self) -> float | None:
         return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+
+class SyncRequest(models.Model):
+    """Somebody asked for a read before its time. One row a Region, so that many clicks are one request."""
+
+    region = models.CharField(max_length=32, primary_key=True, help_text="`global`: every Region")
+    requested_by = models.CharField(max_length=150)
+    requested_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True, help_text="When a worker took it")
+
+    def __str__(self) -> str:
+        return f"{self.region}, asked for by {self.requested_by}"
+
+
+class Heartbeat(models.Model):
+    """When something that runs on its own was last seen alive: a worker, beat, the dispatch of a sync."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class PermissionCheck(models.Model):
+    """Whether one call is allowed in one Region, as AWS answered when it was last tried."""
+
+    region = models.CharField(max_length=32)
+    action = models.CharField(max_length=64, help_text="As IAM spells it: inspector2:ListCoverage")
+    permission = models.CharField(max_length=12, choices=Permission)
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error = models.TextField(blank=True, default="", help_text="In words, for people")
+    checked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["region", "action"], name="permission_key")]
+        ordering = ["region", "action"]
+
+    def __str__(self) -> str:
+        return f"{self.action} in {self.region}: {self.permission}"

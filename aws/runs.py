@@ -13,7 +13,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 from django.db import transaction
 
-from aws.choices import CallerKind, RunOutcome, ScopeState, What
+from aws.choices import CallerKind, HoldDecision, RunOutcome, ScopeState, What
 from aws.clock import database_now
 from aws.errors import (
     NOT_OPTED_IN,
@@ -26,7 +26,7 @@ from aws.errors import (
     request_id,
 )
 from aws.models import LEASE, SyncRun, SyncScope
-from aws.session import credentials_work
+from aws.session import credentials_work, sign_of_life
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +93,15 @@ class Run:
         scope = self.scope
         self.log.caller_account = account
         self.at_completion |= {"caller_account": account, "caller_kind": kind}
-        if scope.caller_account and (scope.caller_account, scope.caller_kind) != (account, kind):
+        changed = scope.caller_account and (scope.caller_account, scope.caller_kind) != (account, kind)
+        if changed and not self.is_released:
             was = f"{scope.caller_account} ({CallerKind(scope.caller_kind).label})"
             raise Held(f"The caller changed from {was} to {account} ({kind.label}), which sees other resources.")
+
+    @property
+    def is_released(self) -> bool:
+        """Whether a person let go what the last read was held for."""
+        return self.scope.hold_decision == HoldDecision.RELEASED
 
     def on_completion(self, **fields: object) -> None:
         """Fields of the scope to set when, and only when, the run completes."""
@@ -108,6 +114,7 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
     An error of the read changes nothing but the scope's error: it is recorded, logged and part of the returned run.
     """
     run = _lease(what, region, part)
+    before = sign_of_life.set(run.keep_alive)
     try:
         read(run)
         with run.writing() as now:
@@ -116,7 +123,8 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
         log.warning("%s", lost)
         _end(run, RunOutcome.ABORTED, "superseded", str(lost))
     except Held as held:
-        _stop(run, ScopeState.HELD, RunOutcome.HELD, held)
+        again = {"hold_decision": ""} if run.is_released else {}
+        _stop(run, ScopeState.HELD, RunOutcome.HELD, held, would_go=held.would_go, **again)
     except NotOffered as absent:
         _skip(run, str(absent))
     except Exception as error:
@@ -127,6 +135,11 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
         else:
             log.warning("%s failed: %s", run.scope, error, exc_info=not isinstance(error, ClientError))
             _stop(run, ScopeState.FAILED, RunOutcome.FAILED, error)
+    except BaseException:
+        _interrupt(run)
+        raise
+    finally:
+        sign_of_life.reset(before)
     run.log.refresh_from_db()
     return run.log
 
@@ -149,17 +162,19 @@ def unless_running(read: Callable[[], Result]) -> Result | None:
         return None
 
 
-def abort_expired() -> int:
-    """End the runs whose lease ran out: their worker was killed or is stuck. Returns how many."""
-    aborted = 0
-    for run in SyncRun.objects.unfinished().select_related("scope"):
-        with transaction.atomic():
-            scope = SyncScope.objects.select_for_update().get(pk=run.scope_id)
-            now = database_now(scope.pk)
-            if scope.generation == run.generation and scope.lease_until and scope.lease_until > now:
-                continue
-            aborted += _abort(run.scope, now)
-    return aborted
+def abort_expired() -> list[SyncRun]:
+    """End the runs whose lease ran out: their worker was killed or is stuck. Returns them."""
+    return [run for run in SyncRun.objects.unfinished().select_related("scope") if _abort_if_expired(run)]
+
+
+def _abort_if_expired(run: SyncRun) -> bool:
+    with transaction.atomic():
+        scope = SyncScope.objects.select_for_update().get(pk=run.scope_id)
+        now = database_now(scope.pk)
+        is_leased = scope.lease_until is not None and scope.lease_until > now
+        if scope.generation == run.generation and is_leased:
+            return False
+        return bool(_abort(run.scope, now))
 
 
 def _lease(what: What, region: str, part: str) -> Run:
@@ -202,6 +217,10 @@ def _complete(run: Run, now: datetime) -> None:
         error="",
         error_code="",
         error_request_id="",
+        would_go=[],
+        hold_decision="",
+        hold_decided_by="",
+        hold_decided_at=None,
         **run.at_completion,
     )
 
@@ -213,12 +232,12 @@ def _skip(run: Run, why: str) -> None:
         )
 
 
-def _stop(run: Run, state: ScopeState, outcome: RunOutcome, error: BaseException) -> None:
+def _stop(run: Run, state: ScopeState, outcome: RunOutcome, error: BaseException, **fields: object) -> None:
     found = {"error": describe(error), "error_code": error_code(error), "error_request_id": request_id(error)}
     run.log.error, run.log.error_code, run.log.error_request_id = found.values()
     try:
         with run.writing() as now:
-            _settle(run, now, outcome, state=state, failing_since=run.scope.failing_since or now, **found)
+            _settle(run, now, outcome, state=state, failing_since=run.scope.failing_since or now, **found, **fields)
     except Superseded as lost:
         log.warning("%s", lost)
         _end(run, RunOutcome.ABORTED, "superseded", str(lost))
@@ -229,6 +248,13 @@ def _settle(run: Run, now: datetime, outcome: RunOutcome, **fields: object) -> N
     run.log.save(update_fields=["outcome", "ended_at", "caller_account", "error", "error_code", "error_request_id"])
     SyncScope.objects.filter(pk=run.scope.pk).update(**fields)
     run.is_over = True
+
+
+def _interrupt(run: Run) -> None:
+    """The process was told to end: give the lease back, so that another one can go on at once."""
+    with transaction.atomic():
+        _end(run, RunOutcome.ABORTED, "interrupted", "The process that read this was told to end.")
+        SyncScope.objects.filter(pk=run.scope.pk, generation=run.log.generation).update(lease_until=None)
 
 
 def _end(run: Run, outcome: RunOutcome, code: str, error: str) -> None:

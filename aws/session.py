@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,10 @@ CONFIG = Config(
 )
 
 
+sign_of_life: ContextVar[Callable[[], None] | None] = ContextVar("sign_of_life", default=None)
+"""Called at each attempt of a call, so that a read that AWS makes wait for long is not taken for dead."""
+
+
 def inspector(region: str) -> Inspector2Client:
     client: Inspector2Client = _client("inspector2", region)
     return client
@@ -49,11 +55,17 @@ def organizations(region: str) -> OrganizationsClient:
 @cache
 def _client(service: str, region: str) -> Any:
     client = _session().client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
+    client.meta.events.register("before-send", _say_alive)
     if service == "inspector2":
         for operation in FAST_OPERATIONS:
             client.meta.events.register(f"before-parse.inspector2.{operation}", decode_fast)
         RequestBudget(region, settings.COVERAGE_REQUESTS_PER_SECOND, settings.COVERAGE_CALLS_AT_ONCE).guard(client)
     return client
+
+
+def _say_alive(**_: Any) -> None:
+    if say := sign_of_life.get():
+        say()
 
 
 @cache

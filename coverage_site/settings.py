@@ -175,7 +175,12 @@ CELERY_TASK_SOFT_TIME_LIMIT = 55 * 60
 CELERY_TASK_TIME_LIMIT = 60 * 60
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "end runs whose worker is gone": {"task": "aws.tasks.abort_expired", "schedule": 30},
+    "say that beat, broker and worker live": {
+        "task": "aws.tasks.heartbeat",
+        "schedule": 20,
+        "options": {"expires": 60},
+    },
+    "go on where a worker was lost": {"task": "scanning.tasks.resume", "schedule": 20, "options": {"expires": 60}},
     "sync every Region": {"task": "scanning.tasks.dispatch_sync", "schedule": COVERAGE_SYNC_EVERY},
     "recount coverage": {"task": "scanning.tasks.recount", "schedule": crontab(hour="3", minute="17")},
     "remember the counters": {"task": "scanning.tasks.take_snapshots", "schedule": crontab(hour="0", minute="2")},

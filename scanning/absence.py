@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from aws.choices import ScopeState
+from aws.choices import HoldDecision, ScopeState
 from aws.errors import Held
 from aws.runs import Run
 from scanning.inspector import batches
@@ -31,6 +31,9 @@ class Absentee:
     key: tuple[str, ...]
     account_id: str
     missing_since: datetime | None
+
+    def __str__(self) -> str:
+        return " ".join(dict.fromkeys([self.account_id, *self.key]))
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str
         with run.writing() as now:
             absence.mark_missing(some, now)
     run.counts.missing = len(absent)
-    _hold_if_incomplete(run)
+    _hold_if_incomplete(run, absent)
     _hold_if_too_much(run, absent, held_rows, excused)
     if len(absent) <= ASK_AT_MOST:
         there = absence.still_there(absent)
@@ -67,23 +70,38 @@ def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str
             run.counts.missing -= len(some)
 
 
-def _hold_if_incomplete(run: Run) -> None:
+def _hold_if_incomplete(run: Run, absent: list[Absentee]) -> None:
     expected, read = run.log.expected, run.counts.read
-    if expected is not None and abs(read - expected) > max(DRIFT_ROWS, DRIFT_SHARE * expected):
-        raise Held(
-            f"AWS' statistics count {expected:,} rows but the list has {read:,}: what is absent may still be there."
-        )
+    if run.is_released or expected is None or abs(read - expected) <= max(DRIFT_ROWS, DRIFT_SHARE * expected):
+        return
+    raise Held(
+        f"AWS' statistics count {expected:,} rows but the list has {read:,}: what is absent may still be there.",
+        map(str, absent),
+    )
 
 
 def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused: set[str]) -> None:
-    unexpected = sum(row.account_id not in excused for row in absent)
-    if unexpected <= settings.COVERAGE_HOLD_ROWS or unexpected <= settings.COVERAGE_HOLD_SHARE * held_rows:
-        return
-    if run.scope.state == ScopeState.HELD and run.log.expected == run.counts.read:
+    unexpected = [row for row in absent if row.account_id not in excused and not _is_released(row, run)]
+    most = max(settings.COVERAGE_HOLD_ROWS, settings.COVERAGE_HOLD_SHARE * held_rows)
+    if len(unexpected) <= most or _is_confirmed(run):
         return
     raise Held(
-        f"{unexpected:,} of {held_rows:,} rows are absent from this read; they are kept until this is confirmed."
+        f"{len(unexpected):,} of {held_rows:,} rows are absent from this read; they are kept until this is confirmed.",
+        map(str, unexpected),
     )
+
+
+def _is_released(row: Absentee, run: Run) -> bool:
+    """Whether a person let this row go: it was missing when they decided."""
+    decided_at = run.scope.hold_decided_at
+    return run.is_released and None not in (row.missing_since, decided_at) and row.missing_since <= decided_at  # type: ignore[operator]
+
+
+def _is_confirmed(run: Run) -> bool:
+    """Whether this is a second read, and AWS' own statistics agree with it; unless a person said no."""
+    scope = run.scope
+    is_second = scope.state == ScopeState.HELD and scope.hold_decision != HoldDecision.REFUSED
+    return is_second and run.log.expected == run.counts.read
 
 
 def _missed_before(row: Absentee, run: Run) -> bool:

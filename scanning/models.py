@@ -291,6 +291,25 @@ class CoverageSnapshot(models.Model):
         return f"{self.count} × {self.resource_type} {self.status_key} from {self.valid_from:%Y-%m-%d}"
 
 
+class CountComparison(models.Model):
+    """How many coverage rows we hold beside how many ListCoverageStatistics counts, for one type and reason."""
+
+    region = models.CharField(max_length=32)
+    resource_type = models.CharField(max_length=100)
+    status_reason = models.CharField(max_length=100, blank=True, default="")
+    ours = models.PositiveIntegerField()
+    theirs = models.PositiveIntegerField()
+    compared_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["region", "resource_type", "status_reason"], name="comparison_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_type} {self.status_reason} in {self.region}: {self.ours} here, {self.theirs} at AWS"
+
+
 class FindingQuerySet(AccountRows["Finding"]):
     def present(self) -> Self:
         return self.filter(gone_at=None)

@@ -3,26 +3,76 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
 from accounts.tasks import sync_accounts, sync_organization
+from aws import heartbeats, requests, runs
+from aws.choices import RunOutcome, What
+from aws.models import GLOBAL, SyncScope
 from aws.runs import unless_running
 from scanning import counts, finding_sync, plan, retention, sync
+from scanning.choices import STATISTICS
 
 log = logging.getLogger(__name__)
+
+ABORTED_AT_MOST = 3
+"""A scope whose runs were aborted this many times in a row is not started again before its time."""
 
 
 @shared_task
 def dispatch_sync() -> None:
-    """Start a sync of everything: one task for each piece, over any number of workers."""
+    """Start a sync of everything, once a period however many beats send this."""
+    if heartbeats.take_turn(heartbeats.DISPATCH, settings.COVERAGE_SYNC_EVERY):
+        start_regions(settings.COVERAGE_REGIONS)
+
+
+@shared_task
+def sync_now(region: str) -> None:
+    """Start what a person asked for: one Region, or `global` for all."""
+    requests.take(region)
+    start_regions(settings.COVERAGE_REGIONS if region == GLOBAL else [region])
+
+
+def start_regions(regions: Iterable[str]) -> None:
+    """One task for each piece, over any number of workers."""
     sync_organization.delay()
-    for region in settings.COVERAGE_REGIONS:
+    for region in regions:
         sync_accounts.delay(region)
         plan_coverage.delay(region)
         sync_findings.delay(region)
+
+
+@shared_task
+def resume() -> None:
+    """End the runs whose worker is gone, and start them anew: unless that scope ends its workers again and again."""
+    for run in runs.abort_expired():
+        if _keeps_being_aborted(run.scope):
+            log.error("%s was aborted %s times in a row: it waits for the next sync", run.scope, ABORTED_AT_MOST)
+        else:
+            start_scope(run.scope, run.expected)
+
+
+def _keeps_being_aborted(scope: SyncScope) -> bool:
+    latest = scope.runs.order_by("-generation").values_list("outcome", flat=True)[:ABORTED_AT_MOST]
+    return list(latest) == [RunOutcome.ABORTED] * ABORTED_AT_MOST
+
+
+def start_scope(scope: SyncScope, expected: int | None = None) -> None:
+    match scope.what:
+        case What.ORGANIZATION:
+            sync_organization.delay()
+        case What.ACCOUNTS:
+            sync_accounts.delay(scope.region)
+        case What.FINDINGS:
+            sync_findings.delay(scope.region)
+        case What.COVERAGE if scope.part == STATISTICS:
+            plan_coverage.delay(scope.region)
+        case What.COVERAGE:
+            sync_coverage.delay(scope.region, scope.part, expected)
 
 
 @shared_task

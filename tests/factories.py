@@ -10,7 +10,8 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import AccountGrant, AwsAccount, Person, RegionalAccount, ScanTypeStatus
-from aws.choices import CallerKind, RunOutcome, ScopeState, What
+from aws import holds
+from aws.choices import CallerKind, HoldDecision, RunOutcome, ScopeState, What
 from aws.models import SyncRun, SyncScope
 from scanning.choices import STATISTICS, ResourceType
 from scanning.counts import CountDelta, recount_findings
@@ -260,3 +261,9 @@ def finding(
     made.save()
     recount_findings(of.region, [(of.account_id, of.resource_id, made.scan_type)])
     return made
+
+
+def decide_held(decision: HoldDecision = HoldDecision.RELEASED, by: str = "a person") -> None:
+    """What a person says about every scope that is held."""
+    for scope in SyncScope.objects.filter(state=ScopeState.HELD):
+        assert holds.decide(scope, decision, by)

@@ -16,10 +16,10 @@ from accounts.models import (
 )
 from accounts.sync import sync_accounts
 from aws import session
-from aws.choices import RunOutcome, ScopeState
-from aws.models import SyncScope
+from aws.choices import RunOutcome
 from demo.organization import Organization
 from demo.server import StandIn
+from tests import factories
 from tests.stand_in import ADMIN, MEMBER, ON
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,7 +153,7 @@ def test_many_members_that_vanish_at_once_are_held_until_a_person_confirms_it(
     assert run.outcome == RunOutcome.HELD
     assert f"30 of 31 accounts are no longer listed among the members in {REGION}" in run.error
     assert RegionalAccount.objects.associated().count() == 32
-    SyncScope.objects.filter(state=ScopeState.HELD).update(caller_account="")
+    factories.decide_held()
     assert sync_accounts(REGION).outcome == RunOutcome.COMPLETE
     assert RegionalAccount.objects.associated().count() == 2
 

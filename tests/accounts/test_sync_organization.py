@@ -8,10 +8,10 @@ from accounts.models import AccountChange, AwsAccount
 from accounts.organizations import list_accounts
 from accounts.summary import activation_summary, organization_is_known
 from accounts.sync import sync_accounts, sync_organization
-from aws.choices import RunOutcome, ScopeState
-from aws.models import SyncScope
+from aws.choices import RunOutcome
 from demo.organization import Organization
 from demo.server import StandIn
+from tests import factories
 from tests.stand_in import ADMIN, MEMBER, ON, REGIONS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,7 +146,7 @@ def test_many_that_leave_at_once_are_held_until_a_person_confirms_it(
         assert run.outcome == RunOutcome.HELD
         assert "21 of 47 accounts are absent" in run.error
         assert not AwsAccount.objects.departed().exists()
-    SyncScope.objects.filter(state=ScopeState.HELD).update(caller_account="")
+    factories.decide_held()
     assert (sync_organization().outcome, AwsAccount.objects.departed().count()) == (RunOutcome.COMPLETE, 21)
 
 
@@ -184,7 +184,7 @@ def test_an_organization_that_is_gone_is_held(organization: Organization, stand_
     stand_in.faults.add(operation="ListAccounts", status=400, code="AWSOrganizationsNotInUseException")
     assert sync_organization().outcome == RunOutcome.HELD
     assert not AwsAccount.objects.departed().exists()
-    SyncScope.objects.filter(state=ScopeState.HELD).update(caller_account="")
+    factories.decide_held()
     assert sync_organization().outcome == RunOutcome.COMPLETE
     assert set(AwsAccount.objects.present().values_list("account_id", flat=True)) == {ADMIN}
 

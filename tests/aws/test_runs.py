@@ -10,6 +10,7 @@ from aws.choices import CallerKind, RunOutcome, ScopeState, What
 from aws.errors import AlreadyRunning, Held, NotOffered, ReadError, Superseded
 from aws.models import SyncRun, SyncScope
 from aws.runs import Run, abort_expired, run_scope, unless_running
+from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,9 +102,9 @@ def test_runs_of_killed_workers_are_aborted_when_their_lease_is_over() -> None:
     dead.lease_until = timezone.now() + timedelta(seconds=60)
     dead.save()
     SyncRun.objects.create(scope=dead, generation=1, started_at=timezone.now())
-    assert abort_expired() == 0
+    assert abort_expired() == []
     SyncScope.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert abort_expired() == 1
+    assert len(abort_expired()) == 1
     assert SyncRun.objects.get().outcome == RunOutcome.ABORTED
 
 
@@ -139,10 +140,20 @@ def test_refused_credentials_mean_not_opted_in_only_if_they_work_elsewhere(
     assert read_with(refuse).outcome == outcome
 
 
-def test_a_person_who_clears_the_caller_lets_the_new_one_read() -> None:
+def test_a_person_who_releases_the_scope_lets_the_new_caller_read() -> None:
     read_with(lambda run: run.seen_by("111111111111", CallerKind.DELEGATED_ADMIN))
     read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
-    SyncScope.objects.filter(state=ScopeState.HELD).update(caller_account="")
+    factories.decide_held()
     run = read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
     assert run.outcome == RunOutcome.COMPLETE
     assert scope().caller_account == "222222222222"
+
+
+def test_a_process_that_is_told_to_end_gives_its_lease_back() -> None:
+    def end(run: Run) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        read_with(end)
+    assert (SyncRun.objects.get().outcome, SyncRun.objects.get().error_code) == (RunOutcome.ABORTED, "interrupted")
+    assert read_with(nothing).outcome == RunOutcome.COMPLETE

@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AwsAccount
-from aws.choices import RunOutcome, ScopeState, What
+from aws import holds
+from aws.choices import HoldDecision, RunOutcome, ScopeState, What
 from aws.models import SyncRun, SyncScope
 from demo.organization import Organization
 from demo.server import StandIn
@@ -18,6 +19,7 @@ from scanning.counts import KEY_FIELDS, recount
 from scanning.models import CoverageCount, CoveredResource, StatusChange
 from scanning.plan import plan_coverage
 from scanning.sync import sync_coverage
+from tests import factories
 from tests.stand_in import ADMIN, MEMBER
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,6 +171,53 @@ def test_a_read_that_would_take_away_a_third_is_held_until_aws_statistics_agree(
     assert SyncScope.objects.get(what=What.COVERAGE).state == ScopeState.HELD
     assert sync(expected=20).outcome == RunOutcome.COMPLETE
     assert len(present()) == 20
+
+
+def test_a_person_releases_the_rows_that_were_missing_and_no_others(
+    organization: Organization,
+    stand_in: StandIn,
+) -> None:
+    instances = add_instances(organization, 120)
+    sync()
+    for instance in instances[:50]:
+        organization.remove(instance)
+    sync()
+    held = SyncScope.objects.get(what=What.COVERAGE)
+    assert (len(held.would_go), held.would_go[0]) == (50, f"{MEMBER} i-{0:017x} PACKAGE")
+    factories.decide_held()
+    for instance in instances[50:95]:
+        organization.remove(instance)
+    run = sync()
+    assert run.outcome == RunOutcome.HELD
+    assert "45 of 120 rows are absent" in run.error, "those that went missing later were not released"
+    factories.decide_held()
+    assert (sync().outcome, len(present())) == (RunOutcome.COMPLETE, 25)
+    released = SyncScope.objects.get(what=What.COVERAGE)
+    assert (released.would_go, released.hold_decision) == ([], ""), "a decision counts once"
+
+
+def test_refused_rows_stay_even_where_aws_statistics_agree(organization: Organization, stand_in: StandIn) -> None:
+    instances = add_instances(organization, 60)
+    sync()
+    for instance in instances[:40]:
+        organization.remove(instance)
+    sync()
+    factories.decide_held(HoldDecision.REFUSED)
+    assert sync(expected=20).outcome == RunOutcome.HELD
+    assert SyncScope.objects.get(what=What.COVERAGE).hold_decision == HoldDecision.REFUSED
+    assert len(present()) == 60
+
+
+def test_a_decision_about_an_earlier_hold_changes_nothing(organization: Organization, stand_in: StandIn) -> None:
+    instances = add_instances(organization, 60)
+    sync()
+    for instance in instances[:40]:
+        organization.remove(instance)
+    sync()
+    seen = SyncScope.objects.get(what=What.COVERAGE)
+    sync()
+    assert not holds.decide(seen, HoldDecision.RELEASED, "a person")
+    assert SyncScope.objects.get(what=What.COVERAGE).hold_decision == ""
 
 
 def test_a_list_shorter_than_aws_own_statistics_takes_nothing_away(
