@@ -19,7 +19,7 @@ from accounts.models import (
     RegionalAccountQuerySet,
     ScanTypeStatus,
 )
-from coverage_site.filters import ChoiceListField, Option, Picker, Token
+from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
 
@@ -30,7 +30,6 @@ STATUSES = {**{status.value: str(status.label) for status in Status}, UNKNOWN: "
 STATES = {state.value: str(state.label) for state in AccountState}
 ON = (Status.ENABLED, Status.ENABLING)
 MOST_ACCOUNTS_NAMED = 200
-LONGEST_TEXT = 320
 
 
 class AccountField(forms.Field):

@@ -188,7 +188,8 @@ def automatic_activation(scopes: Scopes) -> list[AutomaticActivation]:
     if not wanted:
         return []
     alike: dict[tuple[tuple[str, ...], tuple[str, ...], bool], list[str]] = {}
-    for row in OrganizationSettings.objects.filter(region__in=wanted):
+    settings_of = {row.region: row for row in OrganizationSettings.objects.filter(region__in=wanted)}
+    for row in (settings_of[region] for region in scopes.regions if region in settings_of):
         labels = {scan_type.key: str(scan_type.label) for scan_type in ResourceScanType}
         known_keys = [key for key in labels if key in row.auto_enable]
         keys = [*known_keys, *sorted(set(row.auto_enable).difference(labels))]

@@ -33,7 +33,9 @@ def age_words(age: timedelta) -> str:
     for unit, size, at_least in (("year", 31_557_600, 63_115_200), ("day", 86_400, 172_800), ("hour", 3_600, 7_200)):
         if seconds >= at_least:
             return f"{seconds // size} {unit}s"
-    minutes = max(seconds // 60, 0)
+    minutes = seconds // 60
+    if minutes < 1:
+        return "less than a minute"
     return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 

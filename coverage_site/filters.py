@@ -8,6 +8,9 @@ from typing import Any
 
 from django import forms
 
+LONGEST_TEXT = 1024
+"""Of a search for a name or an id."""
+
 
 @dataclass(frozen=True)
 class Token:

@@ -195,8 +195,8 @@ def not_scanned_for(row: CoveredResource, sheet: Sheet) -> SafeString:
     if row.is_covered:
         return NOTHING
     since = row.not_scanned_since
-    words = "Last scanned" if row.was_scanned else "Never scanned; seen by this dashboard since"
-    return markup('<span title="{} {}">{}</span>', words, absolute(since), age_words(sheet.now - since))
+    words, lead = ("Last scanned", "") if row.was_scanned else ("Never scanned; seen by this dashboard since", "≥ ")
+    return markup('<span title="{} {}">{}{}</span>', words, absolute(since), lead, age_words(sheet.now - since))
 
 
 def last_scanned(row: CoveredResource, sheet: Sheet) -> SafeString:

@@ -13,7 +13,7 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
 from accounts.models import AwsAccount, Person
-from coverage_site.filters import ChoiceListField, Option, Picker, Token
+from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
 from scanning.choices import Group, Kind, Platform
@@ -22,7 +22,6 @@ from scanning.statuses import statuses_of_tab, statuses_with
 from scanning.tabs import ALL, CoverageTab
 
 MOST_ACCOUNTS_OFFERED = 200
-LONGEST_TEXT = 1024
 LONGEST_TAG = 400
 NEVER_SCANNED = "never"
 SCANNED = re.compile(r"never|[1-9][0-9]{0,3}", re.ASCII)
