@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -15,7 +15,7 @@ from accounts.lists import Sheet
 from accounts.models import AwsAccount, RegionalAccount, ScanTypeStatus
 from coverage_site.drawing import NOTHING, absolute, account_url, age_words, draw_severities, markup
 from coverage_site.links import changed
-from coverage_site.paging import Order, Sort
+from coverage_site.paging import Heading, Order, Sort, sorting
 
 SORTS = {sort.name: sort for sort in (Sort("name", "name", "name"), Sort("id", "id", "account_id"))}
 UNKNOWN = "UNKNOWN"
@@ -39,16 +39,7 @@ class Column:
     draw: Draw
     css: str = ""
     sort: str = ""
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A column's heading: a link where the list can be sorted by it."""
-
-    label: str
-    css: str
-    address: str = ""
-    aria_sort: str = ""
+    second_sort: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,10 +52,9 @@ class AccountTable:
     @property
     def columns(self) -> list[Column]:
         return [
-            Column("Account", account, sort="name"),
-            Column("Account id", account_id, sort="id"),
+            Column("Account", account, sort="name", second_sort="id"),
             Column("Relationship", relationship, css="fix"),
-            *(Column(scan_type_label(name), scan_type_cell(name)) for name in self.scan_types),
+            *(Column(scan_type_label(name), scan_type_cell(name), css="state-of") for name in self.scan_types),
             Column("Gaps", gaps),
             Column("Findings", findings, css="findings"),
         ]
@@ -75,12 +65,10 @@ class AccountTable:
     def _heading(self, column: Column) -> Heading:
         if not column.sort:
             return Heading(column.label, column.css)
-        sort = SORTS[column.sort]
-        is_current = self.order.sort == sort
-        asked = self.order.opposite if is_current else sort.at_first
-        address = changed(self.sheet.query, {"sort": asked, "after": None, "before": None})
-        direction = "descending" if self.order.descending else "ascending"
-        return Heading(column.label, column.css, address, direction if is_current else "")
+        first = sorting(column.label, SORTS[column.sort], self.order, self.sheet.query, css=column.css)
+        if not column.second_sort:
+            return first
+        return replace(first, second=sorting("id", SORTS[column.second_sort], self.order, self.sheet.query))
 
     def body(self) -> SafeString:
         columns = self.columns
@@ -95,13 +83,8 @@ class AccountTable:
 
 
 def account(row: AwsAccount, sheet: Sheet) -> SafeString:
-    if not row.name:
-        return markup('<a href="{}">{}</a>', account_url(row.account_id), "Name not known")
-    return markup('<a href="{}">{}</a>', account_url(row.account_id), row.name)
-
-
-def account_id(row: AwsAccount, sheet: Sheet) -> SafeString:
-    return markup('<a class="id" href="{}">{}</a>', account_url(row.account_id), row.account_id)
+    shape = '<a href="{}">{}</a><br><span class="id quiet">{}</span>'
+    return markup(shape, account_url(row.account_id), row.name or "Name not known", row.account_id)
 
 
 def relationship(row: AwsAccount, sheet: Sheet) -> SafeString:

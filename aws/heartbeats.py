@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -12,11 +12,16 @@ from aws.models import Heartbeat
 WORKER = "worker"
 BEAT = "beat"
 DISPATCH = "dispatch"
+SNAPSHOT = "snapshot"
 
 
 def beat(name: str) -> None:
     """This was alive just now."""
     Heartbeat.objects.update_or_create(name=name, defaults={"at": Now()})
+
+
+def last_seen(name: str) -> datetime | None:
+    return Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
 
 
 def take_turn(name: str, every: timedelta) -> bool:

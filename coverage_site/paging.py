@@ -13,6 +13,9 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import BadRequest
 from django.db import models
 from django.db.models import Q
+from django.http import QueryDict
+
+from coverage_site.links import changed
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -56,6 +59,33 @@ class Order:
     @property
     def field_descends(self) -> bool:
         return self.descending != self.sort.reverse
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's heading: a link where the list can be sorted by it; two where a cell holds two facts."""
+
+    label: str
+    css: str = ""
+    address: str = ""
+    aria_sort: str = ""
+    second: Heading | None = None
+
+    @property
+    def column_sort(self) -> str:
+        return self.aria_sort or (self.second.aria_sort if self.second else "")
+
+
+def sorting(label: str, sort: Sort, order: Order, query: QueryDict, *, css: str = "", prefix: str = "") -> Heading:
+    """The heading that sorts by this, from the first page on; the other way round if the list is sorted so already.
+
+    `prefix` tells the parameters of several lists on one page apart.
+    """
+    is_current = order.sort == sort
+    asked = order.opposite if is_current else sort.at_first
+    address = changed(query, {f"{prefix}sort": asked, f"{prefix}after": None, f"{prefix}before": None})
+    direction = "descending" if order.descending else "ascending"
+    return Heading(label, css, address, direction if is_current else "")
 
 
 @dataclass(frozen=True)

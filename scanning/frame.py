@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from accounts.models import Person
+from aws import heartbeats
 from aws.choices import ScopeState
 from aws.models import GLOBAL
-from coverage_site.drawing import ago, clock, noun_for
+from coverage_site.drawing import absolute, ago, clock, markup, noun_for
 from coverage_site.links import changed, known
 from scanning.choices import Group, ResourceType
 from scanning.freshness import STALE, Freshness, Trouble
 from scanning.tabs import CoverageTab, TabTable, tabs_shown
 from scanning.totals import Totals
 
+A_DAY_AND_A_HALF = timedelta(hours=36)
+NOTHING_CHANGED = SafeString("")
 SHARED = ("region", "account")
 """The parameters that go along from tab to tab."""
 
@@ -57,6 +62,9 @@ class Tile:
     share: int | None
     share_label: str
     definition: str
+    is_minor: bool = False
+    """Of a tab that the console does not have: told in one line, below the others."""
+    trend: SafeString = NOTHING_CHANGED
 
 
 class Frame:
@@ -208,7 +216,23 @@ class Frame:
             share=share,
             share_label=f"{share} percent {done}",
             definition=f"{tab.definition} {NOT_LISTED}",
+            is_minor=not tab.is_always_shown,
+            trend=self._trend(gap - totals.not_covered_before),
         )
+
+
+    @cached_property
+    def compared_with(self) -> datetime | None:
+        """When the counters were last remembered: once a day."""
+        return heartbeats.last_seen(heartbeats.SNAPSHOT)
+
+    def _trend(self, more: int) -> SafeString:
+        if not more or self.compared_with is None:
+            return NOTHING_CHANGED
+        is_daily = self.freshness.now - self.compared_with < A_DAY_AND_A_HALF
+        since = "yesterday" if is_daily else f"{self.compared_with.day} {self.compared_with:%b}"
+        words = f"{'+' if more > 0 else '−'}{abs(more):,} since {since}"
+        return markup(' · <span class="trend" title="Since {}">{}</span>', absolute(self.compared_with), words)
 
 
 NOT_LISTED = "Inspector lists nothing where a scan type is not activated: what is not listed is not counted."

@@ -239,6 +239,11 @@ class CoverageCountQuerySet(AccountRows["CoverageCount"]):
         rows = self.values_list(*by).annotate(total=Sum("count")).filter(total__gt=0).order_by()
         return list(rows)
 
+    def totals_and_before(self, *by: str) -> list[tuple[object, ...]]:
+        """(…by, count, count at the latest snapshot) with those left out that are zero in both."""
+        rows = self.values_list(*by).annotate(total=Sum("count"), before=Sum("remembered")).order_by()
+        return list(rows.filter(Q(total__gt=0) | Q(before__gt=0)))
+
 
 class CoverageCount(models.Model):
     """How many resources are in one status, changed together with the rows and recounted nightly."""

@@ -8,8 +8,7 @@ from typing import Any
 import django_tables2 as tables
 from django.utils.safestring import SafeString
 
-from coverage_site.links import changed
-from coverage_site.paging import Order, Sort
+from coverage_site.paging import Heading, Order, Sort, sorting
 from scanning import columns
 from scanning.columns import Sheet
 from scanning.models import CoveredResource
@@ -39,24 +38,6 @@ class Column(tables.Column):  # type: ignore[misc]
         self.css = css
 
 
-class Heading:
-    """A column's heading: a link where the list can be sorted by it."""
-
-    def __init__(self, column: Column, table: CoverageTable) -> None:
-        self.label = table.status_label if column.sort == "status" else str(column.verbose_name)
-        self.css = column.css
-        self.aria_sort = ""
-        self.address = ""
-        if column.sort and table.order:
-            order, sort = table.order, SORTS[column.sort]
-            is_current = order.sort == sort
-            if is_current:
-                self.aria_sort = "descending" if order.descending else "ascending"
-            prefix, asked = table.query_prefix, order.opposite if is_current else sort.at_first
-            beginning = {f"{prefix}sort": asked, f"{prefix}after": None, f"{prefix}before": None}
-            self.address = changed(table.sheet.query, beginning)
-
-
 class CoverageTable(tables.Table):  # type: ignore[misc]
     """A list of covered resources. tables2 keeps the columns; the body is joined from the columns' functions."""
 
@@ -83,7 +64,14 @@ class CoverageTable(tables.Table):  # type: ignore[misc]
         return [bound.column for bound in self.columns]
 
     def headings(self) -> list[Heading]:
-        return [Heading(column, self) for column in self.drawn]
+        return [self._heading(column) for column in self.drawn]
+
+    def _heading(self, column: Column) -> Heading:
+        label = self.status_label if column.sort == "status" else str(column.verbose_name)
+        if not column.sort or not self.order:
+            return Heading(label, column.css)
+        sort, query = SORTS[column.sort], self.sheet.query
+        return sorting(label, sort, self.order, query, css=column.css, prefix=self.query_prefix)
 
     def body(self) -> SafeString:
         shapes = [(column.draw, f'<td class="{column.css}">' if column.css else "<td>") for column in self.drawn]

@@ -105,6 +105,7 @@ def recount() -> None:
 def take_snapshots() -> None:
     for region in settings.COVERAGE_REGIONS:
         counts.take_snapshot(region, timezone.now())
+    heartbeats.beat(heartbeats.SNAPSHOT)
 
 
 @shared_task

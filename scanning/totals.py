@@ -23,6 +23,8 @@ class Total(NamedTuple):
     status_key: str
     kind: str
     rows: int
+    before: int
+    """At the latest snapshot."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Totals:
     @classmethod
     def of(cls, person: Person, account_ids: list[str] | None = None) -> Self:
         counts = CoverageCount.objects.summed_for(person, account_ids or None)
-        return cls(tuple(Total(*row) for row in counts.totals(*FIELDS)))  # type: ignore[arg-type]
+        return cls(tuple(Total(*row) for row in counts.totals_and_before(*FIELDS)))  # type: ignore[arg-type]
 
     def of_table(self, table: TabTable) -> Self:
         return type(self)(tuple(row for row in self.rows if table.lists(row.resource_type, row.scan_type)))
@@ -53,6 +55,10 @@ class Totals:
     def not_covered(self) -> int:
         return sum(row.rows for row in self.rows if row.group in NOT_COVERED)
 
+    @property
+    def not_covered_before(self) -> int:
+        return sum(row.before for row in self.rows if row.group in NOT_COVERED)
+
     def by_group(self) -> Counter[str]:
         groups: Counter[str] = Counter()
         for row in self.rows:
@@ -62,7 +68,7 @@ class Totals:
     def by_status(self, group: str = "") -> Counter[str]:
         statuses: Counter[str] = Counter()
         for row in self.rows:
-            if not group or row.group == group:
+            if row.rows and (not group or row.group == group):
                 statuses[row.status_key] += row.rows
         return statuses
 
@@ -75,9 +81,9 @@ class Totals:
         return {
             row.status_key
             for row in self.rows
-            if any(table.lists(row.resource_type, row.scan_type) for table in tab.tables)
+            if row.rows and any(table.lists(row.resource_type, row.scan_type) for table in tab.tables)
         }
 
     @property
     def kinds_listed(self) -> set[tuple[str, str]]:
-        return {(row.resource_type, row.scan_type) for row in self.rows}
+        return {(row.resource_type, row.scan_type) for row in self.rows if row.rows}

@@ -151,6 +151,15 @@ def resource(
     return row
 
 
+def goes(row: CoveredResource) -> None:
+    """AWS confirmed that the resource is gone."""
+    row.gone_at = timezone.now()
+    row.save()
+    delta = CountDelta()
+    delta.take(row)
+    delta.apply()
+
+
 def instance(
     name: str = "", *, tags: dict[str, str] | None = None, platform: str | None = "LINUX", **fields: Any
 ) -> CoveredResource:

@@ -171,8 +171,9 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(as_viewer, django_ass
     for number in range(count):
         row = factories.unmanaged_instance(f"web-{number:02}", tags={"Env": "prod"}, scanned=timezone.now())
         factories.finding(row)
-    # session, person; counters, scopes; four for the tile of accounts; rows, accounts, findings
-    with django_assert_num_queries(9):
+    # session, person; counters, scopes, when they were remembered; four for the tile of accounts;
+    # rows, accounts, findings
+    with django_assert_num_queries(10):
         as_viewer.get("/coverage/instances/?group=not-scanning")
-    with django_assert_num_queries(10):  # and the counts of the groups, which the counters do not know by name
+    with django_assert_num_queries(11):  # and the counts of the groups, which the counters do not know by name
         as_viewer.get("/coverage/instances/?group=not-scanning&q=web")

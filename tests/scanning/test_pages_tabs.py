@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.session import get_session
 from django.utils import timezone
 
+from aws.models import Heartbeat
+from scanning import tasks
 from scanning.choices import ResourceType
 from scanning.statuses import statuses_of_tab
 from scanning.tabs import TABS, tab_of_type
@@ -159,6 +161,28 @@ def test_each_tile_tells_the_gap_of_what_is_listed_and_what_that_means(as_viewer
     assert "EC2 instances that Inspector lists and does not monitor and scan now." in page.text
     assert 'aria-label="50 percent scanning"' in page.html
     assert '<rect class="fill" width="50" height="4"/>' in page.html
+
+
+def test_a_tile_tells_what_changed_since_the_counters_were_remembered(as_viewer):
+    factories.unmanaged_instance("a")
+    factories.instance("fine")
+    assert "since" not in read(as_viewer.get("/coverage/repositories/")).text, "nothing was remembered yet"
+    tasks.take_snapshots()
+    for name in ("b", "c"):
+        factories.unmanaged_instance(name)
+    assert "3 instances not scanning of 4 listed · +2 since yesterday" in read(as_viewer.get("/coverage/images/")).text
+    Heartbeat.objects.update(at=datetime(2026, 3, 9, tzinfo=UTC))
+    page = read(as_viewer.get("/coverage/images/"))
+    assert "+2 since 9 Mar" in page.text
+    assert 'title="Since 9 Mar 2026, 00:00 UTC"' in page.html
+
+
+def test_what_left_the_gap_since_yesterday_is_told_even_where_nothing_is_left_of_it(as_viewer):
+    row = factories.unmanaged_instance("a")
+    factories.instance("fine")
+    tasks.take_snapshots()
+    factories.goes(row)
+    assert "0 instances not scanning of 1 listed · −1 since yesterday" in read(as_viewer.get("/coverage/images/")).text
 
 
 def test_tiles_follow_the_chosen_region_and_account_and_lead_to_the_gap(as_viewer):
