@@ -220,7 +220,6 @@ class Frame:
             trend=self._trend(gap - totals.not_covered_before),
         )
 
-
     @cached_property
     def compared_with(self) -> datetime | None:
         """When the counters were last remembered: once a day."""
