@@ -47,7 +47,15 @@ def rows(live_server):
     }
     deep = factories.finding(function, resources=[described])
     factories.run(factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE"), read=1415)
+    for region in (factories.REGION, factories.OTHER_REGION):
+        factories.administered(region)
+        factories.scan_types(factories.PAYMENTS, region, LAMBDA_CODE="DISABLED")
+    factories.scan_types(factories.SEARCH, factories.OTHER_REGION, ECR="DISABLED")
+    factories.account("777788889999", "sandbox", state="SUSPENDED")
     return {
+        "accounts": "/coverage/accounts/",
+        "accounts with something off": "/coverage/accounts/?group=something-off&q=prod",
+        "account": f"/accounts/{factories.PAYMENTS}/",
         "instances": INSTANCES + "?group=not-scanning&about=unmanaged-ec2-instance&q=broken",
         "all instances": INSTANCES,
         "repositories": "/coverage/repositories/",
@@ -100,6 +108,26 @@ def test_choices_are_applied_as_they_are_made_and_the_list_of_choices_stays_open
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Clear", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(32)
+
+
+def test_accounts_are_narrowed_sorted_and_opened_in_place(open_page, rows):
+    page = open_page("/coverage/accounts/")
+    page.evaluate("window.notReloaded = true")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_role("link", name="Something off").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.locator("th a", has_text=re.compile("^id$")).click()
+    expect(page.locator("tbody tr").first).to_contain_text(factories.PAYMENTS)
+    page.locator("#picker-scan_type summary").click()
+    page.get_by_role("checkbox", name="ECR").check()
+    page.locator("#picker-status summary").click()
+    page.get_by_role("checkbox", name="Deactivated").check()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert page.evaluate("window.notReloaded")
+    page.get_by_role("link", name="search-prod").click()
+    expect(page.get_by_role("heading", name="search-prod")).to_be_visible()
+    page.go_back()
+    expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_a_name_is_looked_for_with_enter_and_a_page_size_is_kept(open_page, rows):
