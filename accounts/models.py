@@ -11,7 +11,19 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from accounts.choices import AccountState, RelationshipStatus, ResourceScanType, Role, Status
+from accounts.choices import (
+    OPEN_STATES,
+    AccountState,
+    Action,
+    Event,
+    ItemState,
+    RelationshipStatus,
+    RequestState,
+    ResourceScanType,
+    Role,
+    Setting,
+    Status,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -43,25 +55,63 @@ class Person(AbstractUser):
         return self.is_active and self.role in {Role.ACCOUNT_VIEWER, Role.DELEGATED_ADMIN}
 
 
-class AccountGrant(models.Model):
-    """Lets a person see one AWS account, or every account below one organizational unit."""
+class AccountGrantQuerySet(models.QuerySet["AccountGrant"]):
+    def of(self, person: Person) -> Self:
+        """The person's own, and those of their groups."""
+        return self.filter(Q(person=person) | Q(group__in=person.groups.all()))
 
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="grants")
+
+class AccountGrant(models.Model):
+    """Lets a person, or everybody of a group, see one AWS account or every account below one organizational unit."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True, blank=True, related_name="grants")
+    group = models.ForeignKey("auth.Group", on_delete=models.CASCADE, null=True, blank=True, related_name="grants")
     account_id = models.CharField(max_length=12, blank=True, default="", validators=[account_id_validator])
     organizational_unit = models.CharField(
         max_length=512, blank=True, default="", help_text="The path in AWS Organizations: o-…/r-…/ou-…"
     )
 
+    objects = AccountGrantQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["person", "account_id", "organizational_unit"], name="grant_key"),
+            models.UniqueConstraint(
+                fields=["person", "account_id", "organizational_unit"],
+                condition=Q(person__isnull=False),
+                name="grant_key",
+            ),
+            models.UniqueConstraint(
+                fields=["group", "account_id", "organizational_unit"],
+                condition=Q(group__isnull=False),
+                name="group_grant_key",
+            ),
             models.CheckConstraint(
                 condition=Q(account_id="") ^ Q(organizational_unit=""), name="grant_account_or_organizational_unit"
+            ),
+            models.CheckConstraint(
+                condition=Q(person__isnull=True) ^ Q(group__isnull=True), name="grant_to_person_or_group"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.person}: {self.account_id or self.organizational_unit}"
+        return f"{self.person or self.group}: {self.account_id or self.organizational_unit}"
+
+
+class ClaimRule(models.Model):
+    """What a claim of the identity provider gives to whoever logs in with it: a role, a group, or both."""
+
+    claim = models.CharField(max_length=100, default="groups")
+    value = models.CharField(max_length=255)
+    role = models.CharField(max_length=16, choices=Role, blank=True, default="")
+    all_accounts = models.BooleanField(default=False)
+    group = models.ForeignKey("auth.Group", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["claim", "value"], name="claim_rule_key")]
+        ordering = ["claim", "value"]
+
+    def __str__(self) -> str:
+        return f"{self.claim}={self.value}: {self.role or self.group}"
 
 
 class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
@@ -73,8 +123,9 @@ class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
             return self
         if not person.sees_granted_accounts:
             return self.none()
-        granted = Q(account_id__in=person.grants.exclude(account_id="").values("account_id"))
-        for path in person.grants.exclude(organizational_unit="").values_list("organizational_unit", flat=True):
+        grants = AccountGrant.objects.of(person)
+        granted = Q(account_id__in=grants.exclude(account_id="").values("account_id"))
+        for path in grants.exclude(organizational_unit="").values_list("organizational_unit", flat=True):
             granted |= Q(organizational_unit=path) | Q(organizational_unit__startswith=path.rstrip("/") + "/")
         return self.filter(granted)
 
@@ -289,3 +340,135 @@ class OrganizationSettingsChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.setting} in {self.region}: {self.from_value} → {self.to_value}"
+
+
+MEMBERSHIP = "MEMBERSHIP"
+"""The scan type of an item that associates the account first, so that the others become possible."""
+
+
+class ActivationRequest(models.Model):
+    """What a person asked to activate or deactivate. It is stored before anything is sent, and never changed after."""
+
+    token = models.UUIDField(unique=True, help_text="Of the form: sent twice, it is one request")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="activation_requests")
+    action = models.CharField(max_length=10, choices=Action)
+    scan_types = models.JSONField(default=list)
+    regions = models.JSONField(default=list)
+    reason = models.TextField(blank=True, default="")
+    in_waves = models.BooleanField(default=False, help_text="Five accounts first, then a pause, then the rest")
+    state = models.CharField(max_length=10, choices=RequestState, default=RequestState.CONFIRMED)
+    created_at = models.DateTimeField()
+    approved_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="A worker is at it until then")
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} {', '.join(self.scan_types)}, asked for by {self.person}"
+
+
+class ActivationItemQuerySet(AccountRows["ActivationItem"]):
+    def open(self) -> Self:
+        return self.filter(state__in=OPEN_STATES)
+
+
+class ActivationItem(models.Model):
+    """One scan type of one account in one Region within a request, and what AWS said to it."""
+
+    request = models.ForeignKey(ActivationRequest, on_delete=models.PROTECT, related_name="items")
+    account_id = models.CharField(max_length=12)
+    region = models.CharField(max_length=32)
+    scan_type = models.CharField(max_length=32, help_text="A ResourceScanType, or MEMBERSHIP")
+    from_status = models.CharField(max_length=32, blank=True, default="", help_text="When it was asked for")
+    status = models.CharField(max_length=32, blank=True, default="", help_text="As AWS last said")
+    state = models.CharField(max_length=10, choices=ItemState, default=ItemState.PLANNED)
+    client_token = models.UUIDField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True, help_text="When to send or to look next")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    aws_request_id = models.CharField(max_length=100, blank=True, default="")
+
+    objects = ActivationItemQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "account_id", "region", "scan_type"], name="item_key"),
+            models.UniqueConstraint(
+                fields=["account_id", "region", "scan_type"],
+                condition=Q(state__in=[state.value for state in OPEN_STATES]),
+                name="one_open_change",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "not_before"], name="item_due")]
+        ordering = ["account_id", "region", "scan_type"]
+
+    def __str__(self) -> str:
+        return f"{self.scan_type} of {self.account_id} in {self.region}: {self.state}"
+
+
+class SettingsRequest(models.Model):
+    """A change of the organization's settings, of one account's configuration, or of a membership, in one Region."""
+
+    token = models.UUIDField(unique=True)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="settings_requests")
+    setting = models.CharField(max_length=32, choices=Setting)
+    region = models.CharField(max_length=32)
+    account_id = models.CharField(max_length=12, blank=True, default="", help_text="Empty: the organization")
+    before = models.JSONField(
+        default=dict, help_text="As the form showed it: if AWS has something else, nothing is sent"
+    )
+    wanted = models.JSONField(default=dict)
+    reason = models.TextField(blank=True, default="")
+    state = models.CharField(max_length=10, choices=ItemState, default=ItemState.PLANNED)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    aws_request_id = models.CharField(max_length=100, blank=True, default="")
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_setting_display()} in {self.region}, asked for by {self.person}"
+
+
+class AuditEvent(models.Model):
+    """Who did what, when, from where, on what. Rows are added and never changed: the database itself refuses.
+
+    People and requests are named and not referenced, so that nothing that happens to them reaches the audit.
+    """
+
+    at = models.DateTimeField()
+    event = models.CharField(max_length=20, choices=Event)
+    actor = models.CharField(max_length=150, blank=True, default="", help_text="Empty: nobody logged in")
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    account_id = models.CharField(max_length=12, blank=True, default="")
+    region = models.CharField(max_length=32, blank=True, default="")
+    scan_type = models.CharField(max_length=32, blank=True, default="")
+    subject = models.CharField(max_length=512, blank=True, default="", help_text="The person, address, scope or file")
+    from_value = models.CharField(max_length=512, blank=True, default="")
+    to_value = models.CharField(max_length=512, blank=True, default="")
+    reason = models.TextField(blank=True, default="")
+    request = models.PositiveBigIntegerField(null=True, blank=True, help_text="The id of the ActivationRequest")
+    error_code = models.CharField(max_length=100, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    aws_request_id = models.CharField(max_length=100, blank=True, default="")
+
+    objects = AccountRows["AuditEvent"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="audit_latest"),
+            models.Index(fields=["request"], name="audit_request"),
+        ]
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor} {self.event}"

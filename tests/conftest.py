@@ -33,6 +33,18 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Tests that commit are cleaned up by deleting everything, the audit too: its guard is put up in its own test."""
+    from django.db import connection
+
+    from accounts import append_only
+
+    with django_db_blocker.unblock():
+        assert append_only.is_protected(connection), "the migrations put the guard up"
+        append_only.release(connection)
+
+
 # --- People. Their accounts: tests/factories.py
 
 
