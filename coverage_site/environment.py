@@ -143,7 +143,8 @@ def database(base_dir: Path) -> dict[str, Any]:
         config["CONN_HEALTH_CHECKS"] = True
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+            # Given up soon, so that the next request tries anew: by itself the pool waits twice as long each time.
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5, "reconnect_timeout": 3},
         }
     else:
         raise ImproperlyConfigured("DATABASE_URL must name PostgreSQL (postgres://…) or SQLite (sqlite:///…).")

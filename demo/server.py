@@ -4,7 +4,8 @@ moto routes the requests and knows the protocols; the handlers below are transla
 small WSGI application that tells who calls, keeps the log and plays the fault script.
 
 Other processes reach the latter two under /_stand-in/: GET or DELETE calls; GET, POST (one entry or a list) or DELETE
-faults; POST tick {"times": n}; POST truth {"region", "resource_type"}; GET health.
+faults; POST tick {"times": n}; POST truth {"region", "resource_type"}, or {"region", "findings": true} for those that
+are not closed; GET health.
 """
 
 from __future__ import annotations
@@ -135,6 +136,13 @@ class _RequestHandler(MotoRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: `calls` is the log."""
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """A Date of the fault script takes the place of the server's own."""
+        if keyword.lower() == "date":
+            written: list[bytes] = vars(self)["_headers_buffer"]
+            written[:] = [line for line in written if not line.lower().startswith(b"date:")]
+        super().send_header(keyword, value)
 
 
 class StandIn:
@@ -272,6 +280,8 @@ class StandIn:
             return {"ticked": True}
         if what == "truth":
             with self.organization.lock:
+                if params.get("findings"):
+                    return findings.truth(self.organization, params["region"])
                 return self.organization.truth(params["region"], params.get("resource_type"))
         return {"ok": True} if what == "health" else None
 

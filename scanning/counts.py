@@ -9,6 +9,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, F
 
+from aws.choices import What
+from aws.models import SyncScope
 from scanning.choices import Severity
 from scanning.models import CoverageCount, CoverageSnapshot, CoveredResource, Finding, FindingCount
 
@@ -49,7 +51,17 @@ class CountDelta:
 
 
 def recount(region: str) -> int:
-    """Count one Region's rows afresh and correct the counters. Returns how many were wrong: it should be none."""
+    """Count one Region's rows afresh and correct the counters. Returns how many were wrong: it should be none.
+
+    Whoever writes rows holds the row of its scope; we hold them all, so that nothing changes between our two looks.
+    """
+    with transaction.atomic():
+        scopes = SyncScope.objects.of(What.COVERAGE).filter(region=region).order_by("pk")
+        list(scopes.select_for_update().values_list("pk"))
+        return _recount(region)
+
+
+def _recount(region: str) -> int:
     true: Counter[CounterKey] = Counter()
     rows = CoveredResource.objects.present().filter(region=region).order_by()
     for *key, count in rows.values_list(*KEY_FIELDS).annotate(Count("id")):
