@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from accounts.choices import RelationshipStatus
+from accounts.choices import Action, RelationshipStatus
 from aws.choices import CallerKind
-from aws.errors import DENIED, ReadError, ServiceError, error_code
+from aws.errors import DENIED, IncompletePage, ReadError, ServiceError, error_code
 from aws.paging import ask, pages
 
 if TYPE_CHECKING:
@@ -129,6 +129,46 @@ def account_statuses(client: Inspector2Client, account_ids: Sequence[str]) -> Ac
         statuses.told |= {str(account["accountId"]): account for account in answer["accounts"]}
         statuses.refused |= {str(account["accountId"]): account for account in answer.get("failedAccounts") or []}
     return statuses
+
+
+@dataclass
+class Switched:
+    """What AWS answered to Enable or Disable: begun for these accounts, refused for those (code, message)."""
+
+    begun: dict[str, dict[str, str]] = field(default_factory=dict)
+    refused: dict[str, tuple[str, str]] = field(default_factory=dict)
+    request_id: str = ""
+
+
+def switch(
+    client: Inspector2Client, action: Action, account_ids: Sequence[str], scan_type: str, token: str
+) -> Switched:
+    """Ask Inspector to activate or deactivate one scan type in up to 100 accounts. It is done later: see the status.
+
+    Only Enable takes a token that makes it safe to repeat; Disable must not be repeated without a look at the status.
+    """
+    if action == Action.ACTIVATE:
+        answer: dict[str, Any] = dict(
+            client.enable(accountIds=list(account_ids), resourceTypes=[scan_type], clientToken=token)  # type: ignore[list-item]
+        )
+    else:
+        answer = dict(client.disable(accountIds=list(account_ids), resourceTypes=[scan_type]))  # type: ignore[list-item]
+    request_id = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
+    if not isinstance(answer.get("accounts"), list):
+        raise IncompletePage(f"{action.label} answered without its accounts: whether it was done is not known.")
+    switched = Switched(request_id=request_id)
+    for account in answer["accounts"]:
+        switched.begun[str(account["accountId"])] = dict(account.get("resourceStatus") or {})
+    for account in answer.get("failedAccounts") or []:
+        said = str(account.get("errorCode") or "UNKNOWN"), str(account.get("errorMessage") or "")
+        switched.refused[str(account["accountId"])] = said
+    return switched
+
+
+def associate(client: Inspector2Client, account_id: str) -> str:
+    """Begin to make the account a member. Returns the id of the request at AWS."""
+    answer: dict[str, Any] = dict(client.associate_member(accountId=account_id))
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
 
 
 def organization_configuration(client: Inspector2Client) -> tuple[dict[str, bool], bool]:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.choices import (
     OPEN_STATES,
@@ -53,6 +54,11 @@ class Person(AbstractUser):
     @property
     def sees_granted_accounts(self) -> bool:
         return self.is_active and self.role in {Role.ACCOUNT_VIEWER, Role.DELEGATED_ADMIN}
+
+    @property
+    def may_activate(self) -> bool:
+        """Activate and deactivate scan types in the accounts that this person sees."""
+        return self.is_active and self.role == Role.DELEGATED_ADMIN
 
 
 class AccountGrantQuerySet(models.QuerySet["AccountGrant"]):
@@ -373,6 +379,10 @@ class ActivationRequest(models.Model):
 class ActivationItemQuerySet(AccountRows["ActivationItem"]):
     def open(self) -> Self:
         return self.filter(state__in=OPEN_STATES)
+
+    def due(self) -> Self:
+        """To be sent or looked at now."""
+        return self.open().filter(Q(not_before=None) | Q(not_before__lte=timezone.now()))
 
 
 class ActivationItem(models.Model):

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from accounts import sync
+from accounts import activation, sync
 from aws.runs import unless_running
 
 
@@ -14,3 +14,15 @@ def sync_organization() -> None:
 @shared_task
 def sync_accounts(region: str) -> None:
     unless_running(lambda: sync.sync_accounts(region))
+
+
+@shared_task
+def follow_up() -> None:
+    """Go on with every request that has something due; beat sends this, so that no request depends on a message."""
+    for request_id in activation.follow_up():
+        carry_out.delay(request_id)
+
+
+@shared_task
+def carry_out(request_id: int) -> None:
+    activation.carry_out(request_id)

@@ -68,6 +68,13 @@ def error_code(error: BaseException) -> str:
     return getattr(error, "code", "") or type(error).__name__
 
 
+def is_answer(error: BaseException) -> bool:
+    """Whether AWS said no. Any other error of a change leaves open whether it was done: an error of the server too."""
+    if not isinstance(error, boto.ClientError):
+        return False
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) < 500
+
+
 def request_id(error: BaseException) -> str:
     if isinstance(error, boto.ClientError):
         return str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))

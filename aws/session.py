@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
@@ -14,6 +15,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
+from aws import guards
 from aws.budget import RequestBudget
 from aws.decoding import decode_fast
 
@@ -30,6 +32,8 @@ CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 6},
     user_agent_extra="inspector-coverage",
 )
+WRITING = CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 1}))
+NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
 
 sign_of_life: ContextVar[Callable[[], None] | None] = ContextVar("sign_of_life", default=None)
@@ -52,9 +56,24 @@ def organizations(region: str) -> OrganizationsClient:
     return client
 
 
+def writer(region: str, name: str) -> Inspector2Client:
+    """A client of the role to write with, under a session name that CloudTrail shows: who, and for which request.
+
+    Nothing is tried twice without a look in between: a change whose answer was lost may have happened.
+    """
+    if settings.COVERAGE_READ_ONLY or not settings.COVERAGE_WRITE_ROLE_ARN:
+        raise guards.NotAllowed("Changes are switched off: see COVERAGE_READ_ONLY and COVERAGE_WRITE_ROLE_ARN.")
+    session = _session_of_role(settings.COVERAGE_WRITE_ROLE_ARN, NOT_IN_A_NAME.sub("-", name)[:64])
+    client: Inspector2Client = session.client("inspector2", region_name=region, config=WRITING)
+    guards.careful(client)
+    RequestBudget(region, settings.COVERAGE_REQUESTS_PER_SECOND, settings.COVERAGE_CALLS_AT_ONCE).guard(client)
+    return client
+
+
 @cache
 def _client(service: str, region: str) -> Any:
     client = _session().client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
+    guards.read_only(client)
     client.meta.events.register("before-send", _say_alive)
     if service == "inspector2":
         for operation in FAST_OPERATIONS:
@@ -70,25 +89,36 @@ def _say_alive(**_: Any) -> None:
 
 @cache
 def _session() -> boto3.Session:
-    """The environment's own credentials, or those of the role to read with, refreshed before they expire."""
-    core = botocore.session.get_session()
-    if settings.COVERAGE_READ_ROLE_ARN:
-        source = core.get_credentials()
-        arguments = {"RoleSessionName": SESSION_NAME}
-        if settings.COVERAGE_EXTERNAL_ID:
-            arguments["ExternalId"] = settings.COVERAGE_EXTERNAL_ID
-        fetcher = AssumeRoleCredentialFetcher(
-            client_creator=_regional_sts,
-            source_credentials=source,
-            role_arn=settings.COVERAGE_READ_ROLE_ARN,
-            extra_args=arguments,
-        )
-        assumed = botocore.session.get_session()
-        assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
-            refresh_using=fetcher.fetch_credentials, method="assume-role"
-        )
-        core = assumed
-    return boto3.Session(botocore_session=core)
+    """The environment's own credentials, or those of the role to read with."""
+    role = settings.COVERAGE_READ_ROLE_ARN
+    return (
+        _session_of_role(role, SESSION_NAME) if role else boto3.Session(botocore_session=botocore.session.get_session())
+    )
+
+
+@cache
+def _loader() -> Any:
+    """AWS' service models, read once: a session for each request would read them again."""
+    return botocore.session.get_session().get_component("data_loader")
+
+
+def _session_of_role(role_arn: str, name: str) -> boto3.Session:
+    """Credentials of a role, refreshed before they expire."""
+    arguments = {"RoleSessionName": name}
+    if settings.COVERAGE_EXTERNAL_ID:
+        arguments["ExternalId"] = settings.COVERAGE_EXTERNAL_ID
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=_regional_sts,
+        source_credentials=botocore.session.get_session().get_credentials(),
+        role_arn=role_arn,
+        extra_args=arguments,
+    )
+    assumed = botocore.session.get_session()
+    assumed.register_component("data_loader", _loader())
+    assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
+        refresh_using=fetcher.fetch_credentials, method="assume-role"
+    )
+    return boto3.Session(botocore_session=assumed)
 
 
 def _regional_sts(service: str, **arguments: Any) -> Any:

@@ -24,6 +24,10 @@ COVERAGE_REGIONS = environment.regions()
 COVERAGE_READ_ROLE_ARN = environment.role_arn("COVERAGE_READ_ROLE_ARN")
 COVERAGE_EXTERNAL_ID = environment.text("COVERAGE_EXTERNAL_ID")
 COVERAGE_READ_ONLY = environment.switch("COVERAGE_READ_ONLY", default=True)
+COVERAGE_WRITE_ROLE_ARN = environment.role_arn("COVERAGE_WRITE_ROLE_ARN")
+COVERAGE_ALLOW_DEACTIVATION = environment.switch("COVERAGE_ALLOW_DEACTIVATION", default=False)
+COVERAGE_SECOND_PERSON = environment.switch("COVERAGE_SECOND_PERSON", default=False)
+COVERAGE_MOST_ACCOUNTS = int(environment.number("COVERAGE_MOST_ACCOUNTS", 500, at_least=1, at_most=10_000))
 COVERAGE_SYNC_EVERY = timedelta(minutes=environment.number("COVERAGE_SYNC_MINUTES", 15, at_least=1, at_most=1440))
 COVERAGE_REQUESTS_PER_SECOND = environment.number("COVERAGE_REQUESTS_PER_SECOND", 5, at_least=0.1, at_most=1000)
 COVERAGE_CALLS_AT_ONCE = 2
@@ -137,9 +141,8 @@ SECURE_SSL_REDIRECT = environment.switch("COVERAGE_SSL_REDIRECT", default=not pl
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 0 if plain_http else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not plain_http
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if environment.switch("COVERAGE_BEHIND_PROXY", default=False) else None
-)
+COVERAGE_BEHIND_PROXY = environment.switch("COVERAGE_BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if COVERAGE_BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -174,6 +177,8 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_TASK_SOFT_TIME_LIMIT = 55 * 60
 CELERY_TASK_TIME_LIMIT = 60 * 60
 CELERY_TIMEZONE = "UTC"
+# A queue of its own: only the worker that takes it needs to be able to assume the role to write with.
+CELERY_TASK_ROUTES = {"accounts.tasks.carry_out": {"queue": "changes"}}
 CELERY_BEAT_SCHEDULE = {
     "say that beat, broker and worker live": {
         "task": "aws.tasks.heartbeat",
@@ -182,6 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "go on where a worker was lost": {"task": "scanning.tasks.resume", "schedule": 20, "options": {"expires": 60}},
     "sync every Region": {"task": "scanning.tasks.dispatch_sync", "schedule": COVERAGE_SYNC_EVERY},
+    "go on with activation": {"task": "accounts.tasks.follow_up", "schedule": 10, "options": {"expires": 30}},
     "recount coverage": {"task": "scanning.tasks.recount", "schedule": crontab(hour="3", minute="17")},
     "remember the counters": {"task": "scanning.tasks.take_snapshots", "schedule": crontab(hour="0", minute="2")},
     "purge what is past its retention": {"task": "scanning.tasks.purge", "schedule": crontab(hour="3", minute="47")},

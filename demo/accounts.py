@@ -63,7 +63,11 @@ def refusal(organization: Organization, call: Call, account_id: str, scan_type: 
     for one in reversed(organization.refusals):
         wanted = {"operation": call.operation, "region": call.region, "scan_type": scan_type}
         if one["account_id"] == account_id and all(one[name] in ("", value) for name, value in wanted.items()):
-            return one
+            if one.get("times") is None:
+                return one
+            if one["times"] > 0:
+                one["times"] -= 1
+                return one
     return None
 
 

@@ -146,8 +146,12 @@ class Organization:
         region: str = "",
         scan_type: str = "",
         message: str = "",
+        times: int | None = None,
     ) -> None:
-        """From now on answer with this per-account error code in failedAccounts; empty arguments match everything."""
+        """From now on (or so many times) answer with this per-account error code in failedAccounts.
+
+        Empty arguments match everything.
+        """
         self.refusals.append(
             {
                 "account_id": account_id,
@@ -156,6 +160,7 @@ class Organization:
                 "region": region,
                 "scan_type": scan_type,
                 "message": message or code.replace("_", " ").capitalize(),
+                "times": times,
             }
         )
 
