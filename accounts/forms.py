@@ -35,14 +35,15 @@ MOST_ACCOUNTS_NAMED = 200
 class AccountField(forms.Field):
     """Accounts by their id. One that may not be seen is refused like one that does not exist."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, most: int = MOST_ACCOUNTS_NAMED) -> None:
         super().__init__(required=False, widget=forms.SelectMultiple)
         self.person = person
+        self.most = most
 
     def clean(self, value: Sequence[str] | None) -> list[str]:
         values = list(dict.fromkeys(text for text in value or [] if text))
-        if len(values) > MOST_ACCOUNTS_NAMED:
-            raise forms.ValidationError(f"At most {MOST_ACCOUNTS_NAMED} accounts can be named at once.")
+        if len(values) > self.most:
+            raise forms.ValidationError(f"At most {self.most} accounts can be named at once.")
         for text in values:
             if not is_account_id(text):
                 raise forms.ValidationError(f"“{text[:60]}” is not an AWS account id: it has 12 digits.")

@@ -48,11 +48,12 @@ class AccountTable:
     sheet: Sheet
     order: Order
     scan_types: Sequence[str]
+    is_selectable: bool = False
 
     @property
     def columns(self) -> list[Column]:
         return [
-            Column("Account", account, sort="name", second_sort="id"),
+            Column("Account", selectable_account if self.is_selectable else account, sort="name", second_sort="id"),
             Column("Relationship", relationship, css="fix"),
             *(Column(scan_type_label(name), scan_type_cell(name), css="state-of") for name in self.scan_types),
             Column("Gaps", gaps),
@@ -85,6 +86,11 @@ class AccountTable:
 def account(row: AwsAccount, sheet: Sheet) -> SafeString:
     shape = '<a href="{}">{}</a><br><span class="id quiet">{}</span>'
     return markup(shape, account_url(row.account_id), row.name or "Name not known", row.account_id)
+
+
+def selectable_account(row: AwsAccount, sheet: Sheet) -> SafeString:
+    shape = '<input type="checkbox" name="account" value="{}" form="selection" aria-label="Select {}"> {}'
+    return markup(shape, row.account_id, row.label, account(row, sheet))
 
 
 def relationship(row: AwsAccount, sheet: Sheet) -> SafeString:

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from accounts.activation_views import selection_of
 from accounts.details import account_context
 from accounts.exports import exported
 from accounts.forms import GROUPS, AccountFilters, group_condition, is_account_id
@@ -38,7 +39,8 @@ def accounts(request: Request) -> HttpResponse:
     context = {
         "filters": filters,
         "groups": _group_links(filters, counts),
-        "table": AccountTable(page.rows, sheet, order, filters.scan_types),
+        "table": AccountTable(page.rows, sheet, order, filters.scan_types, is_selectable=person.may_activate),
+        "selection": selection_of(person),
         "shown": len(page.rows),
         "total": counts[filters.chosen_group],
         "listed": counts["all"],

@@ -301,6 +301,17 @@ def two_accounts(aws: str) -> list[str]:
     return [account_id for account_id, _ in Counter(row["accountId"] for row in rows).most_common(2)]
 
 
+def allow_changes(demo: Supervisor) -> None:
+    """What an installation has to say to activate and to deactivate."""
+    with fetch(f"{demo.environment['AWS_ENDPOINT_URL']}/_stand-in/health", timeout=30) as response:
+        administrator = json.load(response)["administrator"]
+    demo.environment |= {
+        "COVERAGE_READ_ONLY": "0",
+        "COVERAGE_ALLOW_DEACTIVATION": "1",
+        "COVERAGE_WRITE_ROLE_ARN": f"arn:aws:iam::{administrator}:role/coverage-writer",
+    }
+
+
 def prepare(demo: Supervisor, port: int) -> list[dict[str, Any]]:
     """Everything up to the first sync; then the worker and the web server."""
     aws_port = int(demo.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
@@ -309,6 +320,7 @@ def prepare(demo: Supervisor, port: int) -> list[dict[str, Any]]:
     stand_in = ("-m", "demo.server", "--host", HOST, "--port", str(aws_port), "--seed", str(SEED))
     aws = demo.start("aws", sys.executable, *stand_in)
     demo.wait_until(aws, lambda: answers(f"http://{HOST}:{aws_port}/_stand-in/health"))
+    allow_changes(demo)
     print("Preparing the database and the pages …", flush=True)
     people = people_of(demo)
     manage(demo, "migrate", "--no-input")
@@ -318,8 +330,8 @@ def prepare(demo: Supervisor, port: int) -> list[dict[str, Any]]:
     if demo.run("sync", sys.executable, "manage.py", "sync", stdout=sys.stdout.buffer):
         print(last_lines(demo.state / "sync.log"), flush=True)
     schedule = str((demo.state / "beat").relative_to(ROOT))
-    celery = ("-m", "celery", "-A", "coverage_site", "worker", "-B", "-c", "2", "--schedule", schedule)
-    demo.start("worker", sys.executable, *celery)
+    celery = ("-m", "celery", "-A", "coverage_site", "worker", "-B", "-c", "2", "-Q", "celery,changes")
+    demo.start("worker", sys.executable, *celery, "--schedule", schedule)
     gunicorn = ("-m", "gunicorn", "coverage_site.wsgi", "--bind", f"{HOST}:{port}", "--no-control-socket")
     pool = ("--worker-class", "gthread", "--workers", "2", "--threads", "4")
     web = demo.start("web", sys.executable, *gunicorn, *pool)

@@ -283,7 +283,7 @@ class StandIn:
                 if params.get("findings"):
                     return findings.truth(self.organization, params["region"])
                 return self.organization.truth(params["region"], params.get("resource_type"))
-        return {"ok": True} if what == "health" else None
+        return {"ok": True, "administrator": self.organization.admin} if what == "health" else None
 
 
 def _read(environ: dict[str, Any]) -> bytes:

@@ -81,6 +81,7 @@ def a_while_passes(minutes: float = 0.3) -> None:
     """Let what was told to wait be due, and what was sent be sent that much earlier."""
     ActivationItem.objects.exclude(not_before=None).update(not_before=timezone.now() - timedelta(seconds=1))
     for item in ActivationItem.objects.exclude(sent_at=None):
+        assert item.sent_at is not None
         item.sent_at -= timedelta(minutes=minutes)
         item.save()
 
@@ -262,7 +263,7 @@ def test_a_right_that_was_taken_away_before_the_worker_came_cancels(changing, or
     work()
     assert sent(changing) == []
     assert set(states(request).values()) == {ItemState.CANCELLED}
-    assert "Only delegated admins" in request.items.first().error_message
+    assert "Only delegated admins" in request.items.all()[0].error_message
     assert AuditEvent.objects.filter(event=Event.SETTLED, subject="Cancelled").count() == 2
 
 
