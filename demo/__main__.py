@@ -20,7 +20,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +33,10 @@ PORTS = range(8000, 8100)
 REGIONS = "us-east-1,eu-west-1,ap-southeast-2"
 SEED = 7
 LAST_LINES = 15
+RESTARTED = {"worker"}
+"""A worker may end itself, where it takes nothing from its queue any more: it is started anew."""
+SECONDS_BETWEEN_RESTARTS = 30
+"""What ends sooner after its start than this is broken, and ends the demo."""
 SECONDS_TO_START = 60
 SECONDS_TO_END = {"web": 4, "worker": 4, "aws": 2, "broker": 2}
 """How long a child may take to end by itself: 8 s in all, as the first two and the last two end together."""
@@ -55,6 +59,8 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    command: tuple[str, ...] = ()
+    started: float = field(default_factory=time.monotonic)
 
     def last_lines(self) -> str:
         return last_lines(self.log)
@@ -80,9 +86,17 @@ class Supervisor:
     def start(self, name: str, *command: str) -> Child:
         log = self.state / f"{name}.log"
         with log.open("wb") as output:
-            child = Child(name, self._popen(command, output, output), log)
+            child = Child(name, self._popen(command, output, output), log, command)
         self.children.append(child)
         return child
+
+    def restart(self, child: Child) -> None:
+        """The same anew, once nothing of its group is left. Its log goes on."""
+        with suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        with child.log.open("ab") as output:
+            anew = Child(child.name, self._popen(child.command, output, output), child.log, child.command)
+        self.children[self.children.index(child)] = anew
 
     def run(self, name: str, *command: str, stdout: IO[bytes] | None = None, more: dict[str, str] | None = None) -> int:
         """Run to its end; what it says on standard error is in the log. Returns the exit code."""
@@ -109,12 +123,15 @@ class Supervisor:
         )
 
     def pause(self, seconds: float = 0.1, watched: Sequence[Child] | None = None) -> None:
-        """Wait a moment. Raises Ended if we were asked to end, Stop if a child died."""
+        """Wait a moment. Raises Ended if we were asked to end, Stop if a child died that nothing replaces."""
         time.sleep(seconds)
         if self.is_ending:
             raise Ended
-        for child in self.children if watched is None else watched:
+        for child in list(self.children if watched is None else watched):
             if (code := child.process.poll()) is not None:
+                if child.name in RESTARTED and time.monotonic() - child.started > SECONDS_BETWEEN_RESTARTS:
+                    self.restart(child)
+                    continue
                 raise Stop(f"The {child.name} ended early (exit code {code}). Its log ends:\n{child.last_lines()}")
 
     def wait_until(self, child: Child, is_ready: Callable[[], bool]) -> None:
@@ -224,6 +241,7 @@ def environment_of(state: Path, aws_port: int) -> dict[str, str]:
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "STATIC_ROOT": f"{place}/static",
         "COVERAGE_INSECURE_HTTP": "1",
+        "COVERAGE_LOG_FORMAT": "text",
         "COVERAGE_REGIONS": REGIONS,
         "COVERAGE_REQUESTS_PER_SECOND": "100",
         "COVERAGE_SYNC_MINUTES": "2",
