@@ -7,6 +7,7 @@ class CoverageSiteConfig(AppConfig):
     name = "coverage_site"
 
     def ready(self) -> None:
+        from coverage_site import checks  # noqa: F401  Registers them.
         from coverage_site.tiles import accounts_tiles
         from scanning.frame import TILES_BEFORE
 

@@ -1,6 +1,9 @@
 """What the environment says, checked: a wrong or missing value stops the start with one clear line."""
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +14,21 @@ from django.core.exceptions import ImproperlyConfigured
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 SHORTEST_SECRET_KEY = 32
+SHORTEST_TOKEN = 16
+CANNOT_START = 3
+"""The exit code of a server whose environment is wrong. gunicorn starts no further workers after it."""
 
 env = environ.Env()
+
+
+@contextmanager
+def said_in_one_line() -> Iterator[None]:
+    """End the process with the reason alone, instead of a traceback, when the environment is wrong."""
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        print(f"Cannot start: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(CANNOT_START) from None
 
 
 def text(name: str, default: str = "") -> str:
@@ -53,17 +69,39 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 def secret_key() -> str:
     """SECRET_KEY, or the content of the file that SECRET_KEY_FILE names."""
     path = text("SECRET_KEY_FILE")
-    key = text("SECRET_KEY")
-    if path:
-        try:
-            key = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ImproperlyConfigured(f"SECRET_KEY_FILE cannot be read: {error}.") from None
+    key = content_of("SECRET_KEY_FILE", path) if path else text("SECRET_KEY")
     if not key:
         raise ImproperlyConfigured("SECRET_KEY or SECRET_KEY_FILE is missing: give a long random text.")
     if len(key) < SHORTEST_SECRET_KEY or key.startswith("django-insecure-"):
         raise ImproperlyConfigured(f"SECRET_KEY is too weak: give at least {SHORTEST_SECRET_KEY} random characters.")
     return key
+
+
+def log_level() -> str:
+    return choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+def log_format() -> str:
+    """JSON for collectors; text where a person develops."""
+    default = "text" if switch("DEBUG", default=False) else "json"
+    return choice("COVERAGE_LOG_FORMAT", default, ("TEXT", "JSON")).lower()
+
+
+def metrics_token() -> str:
+    """What a monitor must show to read /metrics and the details of /readyz. Empty: there is none."""
+    path = text("COVERAGE_METRICS_TOKEN_FILE")
+    token = content_of("COVERAGE_METRICS_TOKEN_FILE", path) if path else text("COVERAGE_METRICS_TOKEN")
+    if (token or path) and len(token) < SHORTEST_TOKEN:
+        raise ImproperlyConfigured(f"COVERAGE_METRICS_TOKEN is too weak: give at least {SHORTEST_TOKEN} characters.")
+    return token
+
+
+def content_of(name: str, path: str) -> str:
+    """The text of a file that a variable names."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: {error}.") from None
 
 
 def allowed_hosts(*, debug: bool) -> list[str]:

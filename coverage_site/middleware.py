@@ -12,7 +12,23 @@ from django.shortcuts import resolve_url
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from coverage_site.request_ids import new_id, request_id
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def request_ids(get_response: GetResponse) -> GetResponse:
+    """Give every request an id, and say it. Only a proxy of our own may choose it: anybody else could forge one."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "") if settings.COVERAGE_BEHIND_PROXY else ""
+        current = new_id(given)
+        request_id.set(current)
+        response = get_response(request)
+        response["X-Request-ID"] = current
+        return response
+
+    return respond
 
 
 def private_responses(get_response: GetResponse) -> GetResponse:

@@ -6,7 +6,7 @@ from pathlib import Path
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from coverage_site import environment
+from coverage_site import environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -16,13 +16,16 @@ DEBUG = environment.switch("DEBUG", default=False)
 SECRET_KEY = environment.secret_key()
 ALLOWED_HOSTS = environment.allowed_hosts(debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.trusted_origins()
-LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_LEVEL = environment.log_level()
+LOG_FORMAT = environment.log_format()
 REDIS_URL = environment.redis_url()
 DATABASES = {"default": environment.database(BASE_DIR)}
 
 COVERAGE_REGIONS = environment.regions()
 COVERAGE_READ_ROLE_ARN = environment.role_arn("COVERAGE_READ_ROLE_ARN")
 COVERAGE_EXTERNAL_ID = environment.text("COVERAGE_EXTERNAL_ID")
+COVERAGE_METRICS_TOKEN = environment.metrics_token()
+COVERAGE_BEHIND_PROXY = environment.switch("COVERAGE_BEHIND_PROXY", default=False)
 COVERAGE_READ_ONLY = environment.switch("COVERAGE_READ_ONLY", default=True)
 COVERAGE_WRITE_ROLE_ARN = environment.role_arn("COVERAGE_WRITE_ROLE_ARN")
 COVERAGE_ALLOW_DEACTIVATION = environment.switch("COVERAGE_ALLOW_DEACTIVATION", default=False)
@@ -55,6 +58,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "coverage_site.middleware.request_ids",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -138,10 +142,9 @@ SESSION_COOKIE_AGE = 8 * 60 * 60
 SESSION_SAVE_EVERY_REQUEST = False
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = environment.switch("COVERAGE_SSL_REDIRECT", default=not plain_http)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if plain_http else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not plain_http
-COVERAGE_BEHIND_PROXY = environment.switch("COVERAGE_BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if COVERAGE_BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -197,14 +200,4 @@ CELERY_BEAT_SCHEDULE = {
 
 DJANGO_TABLES2_TEMPLATE = "_table.html"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "botocore": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-    },
-}
+LOGGING = logs.configuration(LOG_LEVEL, LOG_FORMAT)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from coverage_site import views
+from coverage_site import signals, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("readyz", signals.readyz, name="readyz"),
+    path("metrics", signals.metrics, name="metrics"),
     path("theme/", views.theme, name="theme"),
     path("", include("accounts.urls")),
     path("", include("scanning.urls")),

@@ -13,6 +13,8 @@ from django.template.loader import get_template
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from coverage_site.request_ids import request_id
+
 THEMES = ("light", "dark", "system")
 THEME_COOKIE = "theme"
 A_YEAR = 365 * 24 * 60 * 60
@@ -73,4 +75,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Said without a query: the database may be what failed."""
     is_database = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
     name, status = ("503.html", 503) if is_database else ("500.html", 500)
-    return HttpResponse(get_template(name).render(), status=status)
+    return HttpResponse(get_template(name).render({"incident": request_id.get()}), status=status)

@@ -74,3 +74,15 @@ def test_the_image_runs_as_nobody_in_particular_with_pinned_packages() -> None:
 def test_the_stand_in_and_secrets_stay_out_of_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {"demo", "tests", ".env", ".git", "var"} <= set(ignored)
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_what_ends_by_itself_is_started_again(services: dict[str, Any], name: str) -> None:
+    """A worker ends itself where it takes nothing from its queue any more."""
+    assert services[name]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_the_health_of_worker_and_beat_is_their_sign_of_life(services: dict[str, Any], name: str) -> None:
+    assert services[name]["healthcheck"]["test"] == ["CMD", "python", "manage.py", "alive", name]
+    assert "--quiet" in services[name]["command"], "a banner is no line of JSON"
