@@ -1,0 +1,73 @@
+"""Run by test_secrets.py in a process of its own: everything that could let a secret out, at the most talkative level.
+
+Its log is standard error. Arguments: the file for what people and monitors get, and the one for what AWS handed out.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from coverage_site.wsgi import application  # noqa: F401  Sets Django up, as gunicorn does.
+
+for name in ("botocore", "boto3", "urllib3"):
+    logging.getLogger(name).setLevel("DEBUG")
+
+from django.contrib.sessions.models import Session  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from accounts.models import Person  # noqa: E402
+from aws import session  # noqa: E402
+from coverage_site import views  # noqa: E402
+from coverage_site.broker import ask  # noqa: E402
+from scanning.models import CoveredResource, Finding  # noqa: E402
+from scanning.tasks import start_regions  # noqa: E402
+
+answers, handed_out = Path(sys.argv[1]), Path(sys.argv[2])
+call_command("migrate", verbosity=0)
+call_command("sync", stdout=io.StringIO())
+borrowed = session._session().get_credentials().get_frozen_credentials()
+handed_out.write_text(json.dumps([borrowed.secret_key, borrowed.token]))
+
+visitor = Client(raise_request_exception=False)
+visitor.force_login(Person.objects.create_user("viewer", role="viewer", password="correct horse battery staple"))
+said: list[str] = []
+
+
+def get(path: str, **headers: str) -> None:
+    response = visitor.get(path, headers=headers)
+    body = b"".join(response.streaming_content) if response.streaming else response.content
+    said.append(f"{response.status_code} {path} {response.headers}\n{body.decode()}")
+
+
+for tab in ("accounts", "instances", "repositories", "images", "lambda"):
+    get(f"/coverage/{tab}/")
+    get(f"/coverage/{tab}/export.csv")
+for found in [*CoveredResource.objects.all()[:5], *Finding.objects.all()[:5]]:
+    get(found.get_absolute_url())
+get("/sync/")
+get("/nothing/here/", Authorization=f"Bearer {os.environ['AWS_SESSION_TOKEN']}")
+get("/readyz")
+get("/readyz", Authorization=f"Bearer {os.environ['COVERAGE_METRICS_TOKEN']}")
+get("/metrics", Authorization=f"Bearer {os.environ['COVERAGE_METRICS_TOKEN']}")
+
+
+def fail(*_: object, **__: object) -> None:
+    raise RuntimeError(f"Everything that I know: {dict(os.environ)}")
+
+
+views.redirect = fail
+get("/")
+logging.getLogger("accounts").error("%s", dict(os.environ))
+
+start_regions(["us-east-1"])
+for message in ask(lambda client: client.lrange("celery", 0, -1)):
+    said += [message.decode(), base64.b64decode(json.loads(message)["body"]).decode()]
+assert Session.objects.exists()
+answers.write_text("\n".join(said))
