@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from coverage_site.wsgi import application  # noqa: F401  Sets Django up, as gunicorn does.
 
@@ -32,7 +33,9 @@ from scanning.tasks import start_regions  # noqa: E402
 answers, handed_out = Path(sys.argv[1]), Path(sys.argv[2])
 call_command("migrate", verbosity=0)
 call_command("sync", stdout=io.StringIO())
-borrowed = session._session().get_credentials().get_frozen_credentials()
+credentials = session._session().get_credentials()
+assert credentials is not None
+borrowed = credentials.get_frozen_credentials()
 handed_out.write_text(json.dumps([borrowed.secret_key, borrowed.token]))
 
 visitor = Client(raise_request_exception=False)
@@ -41,9 +44,8 @@ said: list[str] = []
 
 
 def get(path: str, **headers: str) -> None:
-    response = visitor.get(path, headers=headers)
-    body = b"".join(response.streaming_content) if response.streaming else response.content
-    said.append(f"{response.status_code} {path} {response.headers}\n{body.decode()}")
+    response: Any = visitor.get(path, headers=headers)
+    said.append(f"{response.status_code} {path} {response.headers}\n{response.getvalue().decode()}")
 
 
 for tab in ("accounts", "instances", "repositories", "images", "lambda"):
@@ -62,12 +64,13 @@ def fail(*_: object, **__: object) -> None:
     raise RuntimeError(f"Everything that I know: {dict(os.environ)}")
 
 
-views.redirect = fail
+setattr(views, "redirect", fail)  # noqa: B010
 get("/")
 logging.getLogger("accounts").error("%s", dict(os.environ))
 
 start_regions(["us-east-1"])
-for message in ask(lambda client: client.lrange("celery", 0, -1)):
+messages: Any = ask(lambda client: client.lrange("celery", 0, -1))
+for message in messages:
     said += [message.decode(), base64.b64decode(json.loads(message)["body"]).decode()]
 assert Session.objects.exists()
 answers.write_text("\n".join(said))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
+
+from tests.ops.conftest import free_port, until
 
 GUNICORN = ("-m", "gunicorn", "coverage_site.wsgi", "--workers", "2", "--no-control-socket", "--bind", "127.0.0.1:0")
 WORKER = ("-m", "celery", "-A", "coverage_site", "worker", "--concurrency", "1")
@@ -27,3 +32,27 @@ def test_gunicorn_says_it_without_its_settings_file_too(start) -> None:
     assert program.process.wait(30) == 3
     assert "Traceback" not in program.said
     assert "Cannot start: COVERAGE_REGIONS: 'mars'" in program.said
+
+
+def test_every_line_of_gunicorn_is_json_whatever_is_sent_to_it(start) -> None:
+    port = free_port()
+    program = start(*GUNICORN[:-1], f"127.0.0.1:{port}", LOG_LEVEL="DEBUG")
+    until(lambda: listens(port))
+    for hostile in (
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x1b[2J forged\n\n\r\n\r\n",
+        b"GET /\x9b31m HTTP/1.1\r\nHost: \x1b[2J\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as sent:
+            sent.sendall(hostile)
+            sent.recv(100)
+    program.process.terminate()
+    program.process.wait(30)
+    messages = [json.loads(line)["message"] for line in program.lines]
+    assert any("Invalid" in message for message in messages), messages
+    assert program.said.replace("\n", "").isprintable()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
