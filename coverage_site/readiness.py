@@ -84,10 +84,13 @@ def broker() -> Part:
 
 
 def signs_of_life(now: datetime, broker: Part, beat: datetime | None, worker: datetime | None) -> dict[str, Part]:
-    """A worker hears of its heartbeat from beat, by the broker: where one of them is away, its silence says nothing."""
+    """A worker hears of its heartbeat from beat, by the broker: where one of them is away, its silence says nothing.
+
+    Beat speaks without the broker, but may be late where it waits for one that accepts and is silent.
+    """
     if broker.state == NOT_USED:
         return {"beat": Part(NOT_USED), "worker": Part(NOT_USED)}
-    beats = alive(beat, now, AWAY)
+    beats = alive(beat, now, AWAY if broker.is_fine else UNKNOWN)
     can_be_heard = beats.is_fine and broker.is_fine
     return {"beat": beats, "worker": alive(worker, now, AWAY if can_be_heard else UNKNOWN)}
 

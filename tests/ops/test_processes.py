@@ -57,7 +57,7 @@ class Installation:
             row = opened.execute("SELECT at FROM aws_heartbeat WHERE name = ?", [name]).fetchone()
         return str(row[0]) if row else ""
 
-    def is_seen_anew(self, name: str, seconds: float = 15) -> None:
+    def is_seen_anew(self, name: str, seconds: float = 40) -> None:
         before = self.seen(name)
         until(lambda: self.seen(name) != before, seconds)
 

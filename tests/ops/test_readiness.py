@@ -86,6 +86,12 @@ def test_a_broker_away_is_told_from_a_worker_away(installation, valkey) -> None:
     assert (words()["broker"], words()["beat"], words()["worker"]) == ("away", "ok", "unknown")
 
 
+def test_beat_may_be_late_where_the_broker_is_away(installation, valkey) -> None:
+    valkey.stop()
+    silent("beat")
+    assert (words()["broker"], words()["beat"]) == ("away", "unknown")
+
+
 def test_a_broker_that_accepts_and_never_answers_costs_two_seconds_at_most(installation, silent_port) -> None:
     installation.REDIS_URL = f"redis://127.0.0.1:{silent_port}/0"
     started = time.monotonic()
