@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import redis
@@ -53,5 +53,6 @@ def ping() -> None:
     ask(lambda client: client.ping())
 
 
-def queue_length(name: str) -> int:
-    return int(ask(lambda client: client.llen(name)))
+def queue_lengths(names: Iterable[str]) -> dict[str, int]:
+    """How many tasks wait in each queue."""
+    return ask(lambda client: {name: int(client.llen(name)) for name in names})

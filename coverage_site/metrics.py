@@ -13,13 +13,13 @@ from prometheus_client.registry import Collector
 
 from aws.choices import ScopeState
 from aws.models import Heartbeat, SyncRun, SyncScope
-from coverage_site.broker import BrokerAway, queue_length
+from coverage_site.broker import BrokerAway, queue_lengths
 from scanning.models import CoverageCount, FindingCount
 
 PREFIX = "inspector_coverage_"
 SEVERITIES = ("critical", "high", "medium", "low", "informational", "untriaged")
 SUMS = tuple(f"{severity}__sum" for severity in SEVERITIES)
-QUEUE = "celery"
+DEFAULT_QUEUE = "celery"
 
 
 def gauge(name: str, help: str, labels: Iterable[str] = ()) -> GaugeMetricFamily:
@@ -97,7 +97,9 @@ class Numbers(Collector):
         length = gauge("queue_length", "Tasks that wait in the broker.", ("queue",))
         if settings.REDIS_URL:
             try:
-                length.add_metric([QUEUE], queue_length(QUEUE))
+                queues = {DEFAULT_QUEUE, *(route["queue"] for route in settings.CELERY_TASK_ROUTES.values())}
+                for name, number in sorted(queue_lengths(queues).items()):
+                    length.add_metric([name], number)
                 up.add_metric([], 1)
             except BrokerAway:
                 up.add_metric([], 0)

@@ -54,7 +54,7 @@ class Watchdog(bootsteps.StartStopStep):
         self._stopped = threading.Event()
 
     def start(self, parent: Any) -> None:
-        queues = list(parent.app.amqp.queues)
+        queues = list(parent.app.amqp.queues.consume_from)
         threading.Thread(target=self._watch, args=(queues,), name="watchdog", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -79,10 +79,10 @@ class Watchdog(bootsteps.StartStopStep):
 
 
 def how_many_wait(queues: list[str]) -> int | None:
-    from coverage_site.broker import BrokerAway, queue_length
+    from coverage_site.broker import BrokerAway, queue_lengths
 
     try:
-        return sum(queue_length(queue) for queue in queues)
+        return sum(queue_lengths(queues).values())
     except BrokerAway:
         return None
 

@@ -16,6 +16,11 @@ from coverage_site import logs, request_ids, views
 from tests.reading import read
 
 
+@pytest.fixture(autouse=True)
+def no_request():
+    request_ids.request_id.set("")
+
+
 def record(message: str, *arguments: object, trace: bool = False) -> logging.LogRecord:
     error = sys.exc_info() if trace else None
     return logging.LogRecord("aws.runs", logging.WARNING, __file__, 1, message, arguments, error)

@@ -119,7 +119,7 @@ def test_the_queue_has_a_length_while_the_broker_answers(token, valkey) -> None:
 
     token.REDIS_URL = valkey.url
     ask(lambda client: client.rpush("celery", "a", "b", "c"))
-    assert numbers("queue_length") == {frozenset({"celery"}): 3}
+    assert numbers("queue_length") == {frozenset({"celery"}): 3, frozenset({"changes"}): 0}
     assert numbers("broker_up") == {frozenset(): 1}
     valkey.stop()
     assert numbers("queue_length") == {}
