@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 
 MOST_NAMED = 200
 
@@ -93,6 +94,8 @@ def describe(error: BaseException) -> str:
         return "AWS could not be reached: the name did not resolve or the connection was refused."
     if isinstance(error, (boto.HTTPClientError, boto.BotoCoreError)):
         return f"The connection to AWS broke ({type(error).__name__})."
+    if isinstance(error, ResponseParserError):
+        return "An answer could not be read: it was cut, or is not from AWS."
     if isinstance(error, ReadError):
         return str(error)
     return f"An error of this dashboard, not of AWS: {type(error).__name__}."

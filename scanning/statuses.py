@@ -57,22 +57,39 @@ def status_of(resource_type: str, code: str, reason: str, frequency: str = "") -
         return Status(
             "unknown", "Unknown", "", _group(tab, ""), Kind.FIX, "AWS gave no status for this resource.", "", ""
         )
-    if tab == REPOSITORIES and frequency == "MANUAL" and reason not in {"ACCESS_DENIED", "INTERNAL_ERROR"}:
-        reason = "SCAN_FREQUENCY_MANUAL"
-    known = _known()
-    exact = (
-        known.get((tab, code, reason, frequency))
-        or known.get((tab, code, reason, ""))
-        or known.get((OTHER, code, reason, ""))
-    )
+    reason = _told_reason(tab, reason, frequency)
+    exact = _exact(tab, code, reason, frequency)
     if exact:
         return exact if exact.group in _groups(tab) else _in_group(exact, _group(tab, code))
-    alike = next((status for (t, _, r, _), status in known.items() if t == tab and r == reason), None)
+    alike = next((status for (t, _, r, _), status in _known().items() if t == tab and r == reason), None)
     if alike:
         return _in_group(alike, _group(tab, code))
     label = reason.replace("_", " ").capitalize() or "Unknown"
     kind = Kind.SCANNING if code == ScanStatusCode.ACTIVE else Kind.FIX
     return Status(slugify(label), label, "", _group(tab, code), kind, NOT_DOCUMENTED, "", "")
+
+
+def is_known(resource_type: str, code: str, reason: str, frequency: str = "") -> bool:
+    """Whether the map has a row for this, and `status_of` need not make one up. No status at all is known as such."""
+    tab = tab_of(resource_type)
+    if not code and not reason:
+        return True
+    return _exact(tab, code, _told_reason(tab, reason, frequency), frequency) is not None
+
+
+def _told_reason(tab: str, reason: str, frequency: str) -> str:
+    """A repository that is scanned by hand says so by its frequency, whatever its older reason."""
+    is_manual = tab == REPOSITORIES and frequency == "MANUAL" and reason not in {"ACCESS_DENIED", "INTERNAL_ERROR"}
+    return "SCAN_FREQUENCY_MANUAL" if is_manual else reason
+
+
+def _exact(tab: str, code: str, reason: str, frequency: str) -> Status | None:
+    known = _known()
+    return (
+        known.get((tab, code, reason, frequency))
+        or known.get((tab, code, reason, ""))
+        or known.get((OTHER, code, reason, ""))
+    )
 
 
 @cache
