@@ -88,7 +88,7 @@ class ItemState(models.TextChoices):
 
     PLANNED = "planned", "Waiting"
     SENDING = "sending", "Being sent"
-    SENT = "sent", "AWS is at it"
+    SENT = "sent", "AWS is working on it"
     DONE = "done", "Done"
     REFUSED = "refused", "Refused"
     UNSETTLED = "unsettled", "Not settled yet"

@@ -348,8 +348,9 @@ def prepare(demo: Supervisor, port: int) -> list[dict[str, Any]]:
     if demo.run("sync", sys.executable, "manage.py", "sync", stdout=sys.stdout.buffer):
         print(last_lines(demo.state / "sync.log"), flush=True)
     schedule = str((demo.state / "beat").relative_to(ROOT))
-    celery = ("-m", "celery", "-A", "coverage_site", "worker", "-B", "-c", "2", "-Q", "celery,changes")
-    demo.start("worker", sys.executable, *celery, "--schedule", schedule)
+    celery = ("-m", "celery", "-A", "coverage_site", "worker")
+    demo.start("worker", sys.executable, *celery, "-B", "-c", "2", "--schedule", schedule)
+    demo.start("changes", sys.executable, *celery, "-c", "1", "-Q", "changes", "-n", "changes@%h")
     gunicorn = ("-m", "gunicorn", "coverage_site.wsgi", "--bind", f"{HOST}:{port}", "--no-control-socket")
     pool = ("--worker-class", "gthread", "--workers", "2", "--threads", "4")
     web = demo.start("web", sys.executable, *gunicorn, *pool)
