@@ -22,6 +22,10 @@ class ScopeQuerySet(models.QuerySet["SyncScope"]):
     def in_regions(self, regions: list[str]) -> Self:
         return self.filter(region__in=[*regions, GLOBAL])
 
+    def that_pages_rest_on(self) -> Self:
+        """Not the comparison with AWS: it only counts, and no page is older because it failed."""
+        return self.exclude(what=What.COMPARISON)
+
     def in_trouble(self) -> Self:
         return self.filter(state__in=[ScopeState.FAILED, ScopeState.HELD])
 

@@ -192,6 +192,7 @@ CELERY_BEAT_SCHEDULE = {
     "sync every Region": {"task": "scanning.tasks.dispatch_sync", "schedule": COVERAGE_SYNC_EVERY},
     "go on with activation": {"task": "accounts.tasks.follow_up", "schedule": 10, "options": {"expires": 30}},
     "recount coverage": {"task": "scanning.tasks.recount", "schedule": crontab(hour="3", minute="17")},
+    "compare with AWS": {"task": "scanning.tasks.compare_every_region", "schedule": crontab(hour="4", minute="17")},
     "remember the counters": {"task": "scanning.tasks.take_snapshots", "schedule": crontab(hour="0", minute="2")},
     "purge what is past its retention": {"task": "scanning.tasks.purge", "schedule": crontab(hour="3", minute="47")},
 }

@@ -74,7 +74,7 @@ class Freshness:
 
     @classmethod
     def read(cls) -> Self:
-        return cls(list(SyncScope.objects.all()), timezone.now(), settings.COVERAGE_SYNC_EVERY)
+        return cls(list(SyncScope.objects.that_pages_rest_on()), timezone.now(), settings.COVERAGE_SYNC_EVERY)
 
     def is_old(self, scope: SyncScope) -> bool:
         """Failed, held, or not read for three periods. A Region where Inspector is not offered is never old."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from aws.decoding import clean
 from aws.paging import pages
 
 if TYPE_CHECKING:
@@ -16,16 +17,27 @@ Item = dict[str, Any]
 
 COVERAGE_PAGE = 200
 FINDINGS_PAGE = 100
+LONGEST_KEY = 100
 IDS_A_CALL = 10
 """How many values one filter takes."""
 
 
 def coverage_totals(client: Inspector2Client) -> dict[str, int]:
     """Resource type → number of coverage rows (resources × scan types), from ListCoverageStatistics."""
+    return _totals(client, "RESOURCE_TYPE")
+
+
+def coverage_reasons(client: Inspector2Client, resource_type: str) -> dict[str, int]:
+    """Reason of the status → number of coverage rows of one resource type, from ListCoverageStatistics."""
+    return _totals(client, "SCAN_STATUS_REASON", filterCriteria={"resourceType": [_equals(resource_type)]})
+
+
+def _totals(client: Inspector2Client, group_by: str, **parameters: Any) -> dict[str, int]:
     totals: dict[str, int] = {}
-    for page in pages(client, "list_coverage_statistics", "countsByGroup", groupBy="RESOURCE_TYPE"):
+    for page in pages(client, "list_coverage_statistics", "countsByGroup", groupBy=group_by, **parameters):
         for group in page:
-            totals[str(group["groupKey"])] = totals.get(str(group["groupKey"]), 0) + int(group["count"])
+            key = str(clean(group.get("groupKey") or ""))[:LONGEST_KEY]
+            totals[key] = totals.get(key, 0) + int(group["count"])
     return totals
 
 

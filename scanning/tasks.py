@@ -14,7 +14,7 @@ from aws import heartbeats, requests, runs
 from aws.choices import RunOutcome, What
 from aws.models import GLOBAL, SyncScope
 from aws.runs import unless_running
-from scanning import counts, finding_sync, plan, retention, sync
+from scanning import comparison, counts, finding_sync, plan, retention, sync
 from scanning.choices import STATISTICS
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,18 @@ def sync_coverage(region: str, resource_type: str, expected: int | None = None) 
 @shared_task
 def sync_findings(region: str) -> None:
     unless_running(lambda: finding_sync.sync_findings(region))
+
+
+@shared_task
+def compare_every_region() -> None:
+    for region in settings.COVERAGE_REGIONS:
+        compare.delay(region)
+
+
+@shared_task
+def compare(region: str) -> None:
+    """Our counts beside those of AWS. A lost one is not resumed: the next day, or a person, asks again."""
+    unless_running(lambda: comparison.compare(region))
 
 
 @shared_task
