@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-APP = ("migrate", "web", "worker", "beat")
+APP = ("migrate", "web", "worker", "changes", "beat")
 
 
 @pytest.fixture(scope="module")
