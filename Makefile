@@ -1,7 +1,7 @@
 # What a newcomer types. PYTHON=python3.12 chooses the interpreter; PORT=9000 the port of the demo.
 export PYTHON ?= python3
 
-.PHONY: help demo test lint format lock
+.PHONY: help demo test torture lint format lock
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -14,6 +14,10 @@ demo: ## Run everything on this computer, against a stand-in AWS; Ctrl-C ends it
 test: ## Run all tests, on SQLite and on PostgreSQL
 	@scripts/install dev
 	@scripts/test
+
+torture: ## Kill, stop and cut off everything, on both databases; SHORT=1 for minutes, SEED=7 to repeat
+	@scripts/install dev
+	@scripts/torture
 
 lint: ## Check style, types, templates, imports and migrations
 	@scripts/install dev

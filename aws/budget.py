@@ -8,14 +8,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.core.cache import cache
 
+from aws.attempts import sign_of_life
+from aws.errors import Superseded
+
 log = logging.getLogger(__name__)
 
-SLOT_SECONDS = 180
-"""A call that takes longer than this was killed: its slot is free again."""
+SLOT_SECONDS = 60
+"""A call whose last attempt began longer ago than this was killed: its slot is free again."""
+LONGEST_WAIT = 180
 
 
 class RequestBudget:
@@ -31,6 +36,7 @@ class RequestBudget:
     def guard(self, client: Any) -> None:
         """Make every call of this client wait for its turn."""
         client.meta.events.register("before-call.inspector2", self._before_call)
+        client.meta.events.register("before-send.inspector2", self._before_attempt)
         client.meta.events.register("after-call.inspector2", self._after_call)
         client.meta.events.register("after-call-error.inspector2", self._after_call)
 
@@ -38,9 +44,17 @@ class RequestBudget:
         try:
             self._slots.append(self.take_slot())
             self.wait_for_rate()
+        except Superseded:
+            raise
         except Exception:
             # A cache that is away must not stop the reading: AWS' own throttling is answered by retries.
             log.warning("The request budget cannot be kept: the cache does not answer")
+
+    def _before_attempt(self, **_: Any) -> None:
+        """Keep the slot while the call is tried again and again."""
+        with suppress(Exception):
+            for slot in self._slots:
+                cache.touch(slot, SLOT_SECONDS)
 
     def _after_call(self, **_: Any) -> None:
         if self._slots:
@@ -54,13 +68,15 @@ class RequestBudget:
 
     def take_slot(self) -> str:
         """Wait until fewer than `at_once` calls are under way, and take a place among them."""
-        for _ in range(SLOT_SECONDS * 20):
+        for _ in range(LONGEST_WAIT * 20):
             for number in range(self.at_once):
                 slot = f"aws-call:{self.region}:{number}"
                 if cache.add(slot, 1, SLOT_SECONDS):
                     return slot
+            if say_alive := sign_of_life.get():
+                say_alive()
             self.sleep(0.05)
-        raise TimeoutError(f"No call to {self.region} ended within {SLOT_SECONDS} s")
+        raise TimeoutError(f"No call to {self.region} ended within {LONGEST_WAIT} s")
 
     def wait_for_rate(self) -> None:
         """Wait for a second in which fewer than `rate` calls have begun (below 1: a longer window with one call)."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import islice
 
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
+from django.db import InterfaceError, OperationalError
 
 MOST_NAMED = 200
 
@@ -31,6 +34,10 @@ class IncompletePage(ReadError):
 
 class EndlessPages(ReadError):
     """The tokens go round in a circle, or there are more pages than there can be."""
+
+
+class TokenRefused(ReadError):
+    """AWS does not know the page token any more, or never did."""
 
 
 class Held(ReadError):
@@ -59,6 +66,7 @@ class AlreadyRunning(Exception):
 NOT_OPTED_IN = {"UnrecognizedClientException", "AuthFailure", "InvalidClientTokenId", "OptInRequired"}
 DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
 THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
 
 
@@ -98,12 +106,16 @@ def describe(error: BaseException) -> str:
         return "An answer could not be read: it was cut, or is not from AWS."
     if isinstance(error, ReadError):
         return str(error)
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return "The database of this dashboard did not answer."
     return f"An error of this dashboard, not of AWS: {type(error).__name__}."
 
 
 def _describe_answer(error: boto.ClientError) -> str:
     code, operation = error_code(error), error.operation_name
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
+    if (off := _clock_error(error)) is not None:
+        return f"This server's clock is off by {off:,} s, so that AWS refuses what it signs: set its clock."
     if code in DENIED:
         lead = f"Access denied to {operation}"
     elif code in EXPIRED:
@@ -115,3 +127,16 @@ def _describe_answer(error: boto.ClientError) -> str:
     else:
         lead = f"{operation} failed ({code})"
     return f"{lead}: {message}" if message else f"{lead}."
+
+
+def _clock_error(error: boto.ClientError) -> int | None:
+    """By how many seconds our clock differs from AWS', if that is why the call was refused."""
+    answer = error.response
+    message = str(answer.get("Error", {}).get("Message", "")).lower()
+    if error_code(error) not in SKEWED and not message.startswith(("signature expired", "signature not yet current")):
+        return None
+    sent = dict(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})).get("date", "")
+    try:
+        return round((datetime.now(UTC) - parsedate_to_datetime(sent)).total_seconds())
+    except (TypeError, ValueError):
+        return None

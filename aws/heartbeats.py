@@ -44,8 +44,9 @@ def worker_last_seen() -> datetime | None:
     return max((at for at in signs if at), default=None)
 
 
-def last_seen(name: str) -> datetime | None:
-    return Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
+def last_seen(name: str, *, before: timedelta = timedelta(0)) -> datetime | None:
+    """When it was; None if it never was, or not yet so long ago."""
+    return Heartbeat.objects.filter(name=name, at__lte=Now() - before).values_list("at", flat=True).first()
 
 
 def take_turn(name: str, every: timedelta) -> bool:

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from aws.errors import EndlessPages, IncompletePage
+from aws.errors import EndlessPages, IncompletePage, ServiceError, TokenRefused, describe, error_code, request_id
 
 MOST_PAGES = 200_000
 ATTEMPTS = 3
+BAD_TOKEN = {"ValidationException", "InvalidNextTokenException", "InvalidInputException", "BadRequestException"}
+"""What a service may say of a page token that it does not accept; of the first page it means something else."""
 
 
 def pages(
@@ -19,13 +21,19 @@ def pages(
 
     botocore makes an empty answer of a body that is cut, empty or HTML, and its own paginator then ends in peace. Here
     each page must carry its result key; one that does not is asked for again with the same token, then the read fails
-    with IncompletePage. A token that was seen before, or more than `most_pages` pages, fails with EndlessPages.
+    with IncompletePage. A token that was seen before, or more than `most_pages` pages, fails with EndlessPages; a token
+    that AWS refuses, because it expired, with TokenRefused.
     """
     token: str | None = None
     token_key = "nextToken"
     seen: set[bytes] = set()
     for _ in range(most_pages):
-        page = ask(client, operation, result_key, **parameters, **({token_key: token} if token else {}))
+        try:
+            page = ask(client, operation, result_key, **parameters, **({token_key: token} if token else {}))
+        except ServiceError as error:
+            if token and error_code(error) in BAD_TOKEN:
+                raise TokenRefused(describe(error), request_id=request_id(error)) from error
+            raise
         yield page[result_key]
         token_key = "NextToken" if "NextToken" in page else "nextToken"
         token = page.get(token_key)

@@ -13,20 +13,23 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 from django.db import transaction
 
+from aws.attempts import sign_of_life
 from aws.choices import CallerKind, HoldDecision, RunOutcome, ScopeState, What
 from aws.clock import database_now
 from aws.errors import (
+    EXPIRED,
     NOT_OPTED_IN,
     AlreadyRunning,
     Held,
     NotOffered,
     Superseded,
+    TokenRefused,
     describe,
     error_code,
     request_id,
 )
 from aws.models import LEASE, SyncRun, SyncScope
-from aws.session import credentials_work, sign_of_life
+from aws.session import credentials_work, forget_clients
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +119,7 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
     run = _lease(what, region, part)
     before = sign_of_life.set(run.keep_alive)
     try:
-        read(run)
+        _read(run, read)
         with run.writing() as now:
             _complete(run, now)
     except Superseded as lost:
@@ -142,6 +145,22 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
         sign_of_life.reset(before)
     run.log.refresh_from_db()
     return run.log
+
+
+def _read(run: Run, read: Callable[[Run], None]) -> None:
+    """Read, and once more from the start where a page token or the credentials outlived their time in between."""
+    try:
+        read(run)
+    except (TokenRefused, ClientError) as error:
+        is_expired = error_code(error) in EXPIRED
+        if not is_expired and not isinstance(error, TokenRefused):
+            raise
+        log.info("%s begins once more: %s", run.scope, error)
+        if is_expired:
+            forget_clients()
+        run.counts = Counts()
+        run.at_completion.clear()
+        read(run)
 
 
 def fail_scope(what: What, region: str, part: str, error: BaseException) -> SyncRun:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
-from aws import guards
+from aws import attempts, guards
 from aws.budget import RequestBudget
 from aws.decoding import decode_fast
 
@@ -34,10 +32,6 @@ CONFIG = Config(
 )
 WRITING = CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 1}))
 NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
-
-
-sign_of_life: ContextVar[Callable[[], None] | None] = ContextVar("sign_of_life", default=None)
-"""Called at each attempt of a call, so that a read that AWS makes wait for long is not taken for dead."""
 
 
 def inspector(region: str) -> Inspector2Client:
@@ -66,6 +60,7 @@ def writer(region: str, name: str) -> Inspector2Client:
     session = _session_of_role(settings.COVERAGE_WRITE_ROLE_ARN, NOT_IN_A_NAME.sub("-", name)[:64])
     client: Inspector2Client = session.client("inspector2", region_name=region, config=WRITING)
     guards.careful(client)
+    attempts.guard(client)
     RequestBudget(region, settings.COVERAGE_REQUESTS_PER_SECOND, settings.COVERAGE_CALLS_AT_ONCE).guard(client)
     return client
 
@@ -74,17 +69,12 @@ def writer(region: str, name: str) -> Inspector2Client:
 def _client(service: str, region: str) -> Any:
     client = _session().client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
     guards.read_only(client)
-    client.meta.events.register("before-send", _say_alive)
+    attempts.guard(client)
     if service == "inspector2":
         for operation in FAST_OPERATIONS:
             client.meta.events.register(f"before-parse.inspector2.{operation}", decode_fast)
         RequestBudget(region, settings.COVERAGE_REQUESTS_PER_SECOND, settings.COVERAGE_CALLS_AT_ONCE).guard(client)
     return client
-
-
-def _say_alive(**_: Any) -> None:
-    if say := sign_of_life.get():
-        say()
 
 
 @cache
@@ -124,7 +114,9 @@ def _session_of_role(role_arn: str, name: str) -> boto3.Session:
 def _regional_sts(service: str, **arguments: Any) -> Any:
     """STS in the first Region that is read: a token of the global endpoint is not valid in opt-in Regions."""
     arguments.setdefault("region_name", settings.COVERAGE_REGIONS[0])
-    return botocore.session.get_session().create_client(service, config=CONFIG, **arguments)
+    client = botocore.session.get_session().create_client(service, config=CONFIG, **arguments)
+    attempts.guard(client)
+    return client
 
 
 def credentials_work(*, besides: str) -> bool:

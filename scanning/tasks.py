@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import timezone
 from accounts.tasks import sync_accounts, sync_organization
 from aws import heartbeats, requests, runs
 from aws.choices import RunOutcome, What
-from aws.models import GLOBAL, SyncScope
+from aws.models import GLOBAL, SyncRun, SyncScope
 from aws.runs import unless_running
 from scanning import comparison, counts, finding_sync, plan, retention, sync
 from scanning.choices import STATISTICS
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 ABORTED_AT_MOST = 3
 """A scope whose runs were aborted this many times in a row is not started again before its time."""
+
+FORGOTTEN_AFTER = timedelta(seconds=60)
+"""How long after a dispatch a scope that was not begun may still wait in the queue."""
 
 
 @shared_task
@@ -54,6 +58,24 @@ def resume() -> None:
             log.error("%s was aborted %s times in a row: it waits for the next sync", run.scope, ABORTED_AT_MOST)
         else:
             start_scope(run.scope, run.expected)
+    for scope in _forgotten():
+        log.warning("%s was never begun: the broker or a killed worker lost its task", scope)
+        start_scope(scope)
+
+
+def _forgotten() -> list[SyncScope]:
+    """What the last dispatch should have started and nobody began, although nothing at all is being read any more.
+
+    A plan that is forgotten starts its resource types itself, and a resource type begins with the plan of its Region.
+    """
+    dispatched_at = heartbeats.last_seen(heartbeats.DISPATCH, before=FORGOTTEN_AFTER)
+    if dispatched_at is None or SyncRun.objects.unfinished().exists():
+        return []
+    monitored = SyncScope.objects.in_regions(settings.COVERAGE_REGIONS)
+    never_begun = list(monitored.filter(last_started_at__lt=dispatched_at))
+    regions = {scope.region for scope in never_begun if scope.what == What.COVERAGE}
+    plans = monitored.of(What.COVERAGE).filter(part=STATISTICS, region__in=regions)
+    return [*plans, *(scope for scope in never_begun if scope.what != What.COVERAGE)]
 
 
 def _keeps_being_aborted(scope: SyncScope) -> bool:

@@ -1,9 +1,13 @@
 """The request budget of one Region."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
 
-from aws.budget import RequestBudget
+from aws.attempts import sign_of_life
+from aws.budget import SLOT_SECONDS, RequestBudget
+from aws.models import LEASE
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +67,28 @@ def test_a_cache_that_is_away_does_not_stop_the_reading(monkeypatch: pytest.Monk
     budget = RequestBudget("us-east-1", rate=1, at_once=1)
     budget._before_call()
     budget._after_call()
+
+
+def test_a_call_that_is_tried_again_and_again_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    touched = []
+    monkeypatch.setattr("aws.budget.cache.touch", lambda slot, seconds: touched.append((slot, seconds)))
+    budget = RequestBudget("us-east-1", rate=1000, at_once=1)
+    budget._before_call()
+    budget._before_attempt()
+    assert touched == [("aws-call:us-east-1:0", SLOT_SECONDS)]
+
+
+def test_the_place_of_a_killed_worker_is_free_before_its_scope_is_read_again() -> None:
+    assert timedelta(seconds=SLOT_SECONDS) <= LEASE
+
+
+def test_who_waits_for_a_place_is_not_taken_for_dead() -> None:
+    told = []
+    before = sign_of_life.set(lambda: told.append("alive"))
+    try:
+        budget = RequestBudget("us-east-1", rate=1000, at_once=1, sleep=lambda _: cache.clear())
+        budget.take_slot()
+        budget.take_slot()
+    finally:
+        sign_of_life.reset(before)
+    assert told == ["alive"]

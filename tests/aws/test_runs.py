@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from aws.choices import CallerKind, RunOutcome, ScopeState, What
-from aws.errors import AlreadyRunning, Held, NotOffered, ReadError, Superseded
+from aws.errors import AlreadyRunning, Held, NotOffered, ReadError, Superseded, TokenRefused
 from aws.models import SyncRun, SyncScope
 from aws.runs import Run, abort_expired, run_scope, unless_running
 from tests import factories
@@ -157,3 +157,35 @@ def test_a_process_that_is_told_to_end_gives_its_lease_back() -> None:
         read_with(end)
     assert (SyncRun.objects.get().outcome, SyncRun.objects.get().error_code) == (RunOutcome.ABORTED, "interrupted")
     assert read_with(nothing).outcome == RunOutcome.COMPLETE
+
+
+def test_a_page_token_that_expired_begins_the_read_once_more_and_only_once() -> None:
+    reads = []
+
+    def expire(run: Run) -> None:
+        run.counts.read = 20
+        reads.append(run)
+        raise TokenRefused("Invalid nextToken")
+
+    assert read_with(expire).outcome == RunOutcome.FAILED
+    assert len(reads) == 2
+
+    def expire_once(run: Run) -> None:
+        run.counts.read += 20
+        if len(reads) == 2:
+            expire(run)
+
+    run = read_with(expire_once)
+    assert (run.outcome, run.read) == (RunOutcome.COMPLETE, 20), "rows are not counted twice"
+
+
+def test_expired_credentials_are_fetched_anew_before_the_read_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = []
+    monkeypatch.setattr("aws.runs.forget_clients", lambda: events.append("fetched anew"))
+
+    def expire(run: Run) -> None:
+        events.append("read")
+        raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "ListFindings")
+
+    assert read_with(expire).outcome == RunOutcome.FAILED
+    assert events == ["read", "fetched anew", "read"]

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from aws import heartbeats
 from aws.choices import RunOutcome, What
-from aws.models import SyncRun, SyncScope
+from aws.models import Heartbeat, SyncRun, SyncScope
 from demo.organization import Organization
 from demo.server import StandIn
 from scanning import tasks
@@ -75,3 +76,47 @@ def test_a_person_may_start_one_region_within_the_period(organization: Organizat
     tasks.sync_now(REGION)
     regions = set(SyncRun.objects.exclude(pk__in=before).values_list("scope__region", flat=True))
     assert regions == {REGION, "global"}
+
+
+def test_what_a_dispatch_sent_and_nobody_began_is_started_when_nothing_is_read_any_more(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0")
+    tasks.dispatch_sync()
+    organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-1")
+    runs = SyncRun.objects.count()
+    dispatched(ago=timedelta(seconds=61))
+    tasks.resume()
+    assert SyncRun.objects.count() == runs, "everything was begun"
+    lost = SyncScope.objects.get(what=What.COVERAGE, region=REGION, part=ResourceType.AWS_EC2_INSTANCE)
+    began_before_dispatch(lost)
+    tasks.resume()
+    assert CoveredResource.objects.filter(resource_id="i-1").exists()
+    runs = SyncRun.objects.count()
+    tasks.resume()
+    assert SyncRun.objects.count() == runs, "once is enough"
+
+
+def test_what_waits_in_the_queue_is_not_forgotten(organization: Organization, stand_in: StandIn) -> None:
+    tasks.dispatch_sync()
+    runs = SyncRun.objects.count()
+    lost = SyncScope.objects.get(what=What.FINDINGS, region=REGION)
+    began_before_dispatch(lost)
+    tasks.resume()
+    assert SyncRun.objects.count() == runs, "the dispatch is young"
+    dispatched(ago=timedelta(seconds=61))
+    began_before_dispatch(lost)
+    reading = SyncScope.objects.get(what=What.FINDINGS, region="eu-west-1")
+    SyncScope.objects.filter(pk=reading.pk).update(lease_until=timezone.now() + timedelta(seconds=60))
+    SyncRun.objects.filter(scope=reading).update(outcome=RunOutcome.RUNNING)
+    tasks.resume()
+    assert SyncRun.objects.count() == runs, "a worker is busy, and may come to it"
+
+
+def dispatched(*, ago: timedelta) -> None:
+    Heartbeat.objects.filter(name=heartbeats.DISPATCH).update(at=timezone.now() - ago)
+    SyncScope.objects.update(last_started_at=timezone.now() - ago + timedelta(seconds=1))
+
+
+def began_before_dispatch(scope: SyncScope) -> None:
+    SyncScope.objects.filter(pk=scope.pk).update(last_started_at=timezone.now() - timedelta(minutes=15))
