@@ -186,9 +186,9 @@ class Faults:
             if not kind.only or operation in kind.only
         ]
         self.random.shuffle(cases)
-        volume = self.torture.volume(70, 620)
+        volume = self.torture.volume(45, 280)
         # The slow ones take seconds each: a few of them.
-        slow = [case for case in cases if case[3].is_slow][: max(4, volume // 12)]
+        slow = [case for case in cases if case[3].is_slow][: max(3, volume // 12)]
         chosen = [case for case in cases if not case[3].is_slow][: volume - len(slow)] + slow
         for number, case in enumerate(chosen):
             if number % 10 == 9:

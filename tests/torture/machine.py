@@ -203,6 +203,7 @@ class Machine:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": f"localhost,{HOST}",
+            "REMAP_SIGTERM": "SIGQUIT",
             "TORTURE_STATE": str(self.state),
             "TORTURE_LEASE": str(lease),
         }

@@ -60,6 +60,11 @@ def make_small(lease: int) -> None:
     aws.session.CONFIG = aws.session.CONFIG.merge(Config(connect_timeout=1, read_timeout=min(25, lease / 5)))
 
 
+def period(lease: int) -> timedelta:
+    """How often everything is read: the product's shortest is a minute."""
+    return min(timedelta(minutes=1), timedelta(seconds=2 * lease))
+
+
 def install(should_die: Callable[[str], bool]) -> None:
     """Wrap the functions that the points stand between."""
     import accounts.sync

@@ -35,7 +35,8 @@ class Torture:
         points.make_small(int(os.environ["TORTURE_LEASE"]))
 
     def volume(self, short: int, long: int) -> int:
-        return short if self.is_short else max(short, round(long * self.scale))
+        """How often: in the short form, in the long one."""
+        return short if self.is_short else max(1, round(long * self.scale))
 
     def run(self, only: Iterable[str]) -> bool:
         wanted = set(only)

@@ -75,6 +75,8 @@ class World:
         self.machine, self.tally = machine, tally
         self.present_before: set[Key] = set()
         self.findings_before: set[str] = set()
+        self.excused_locks = 0
+        """A process that is frozen inside of a transaction locks SQLite for as long: nobody can help that."""
 
     # Before and after a case
 
@@ -215,15 +217,19 @@ class World:
             text = part.log.read_text(errors="replace")
             if CANARY in text:
                 self.tally.blame(case, f"I6: a secret is in the log of {part.name}")
-            if locked := text.count("database is locked"):
-                self.tally.locked += locked
-                self.tally.blame(case, f"{locked} × database is locked in the log of {part.name}")
+        if locked := self.times_locked() - self.excused_locks:
+            self.tally.locked += locked
+            self.tally.blame(case, f"{locked} × database is locked in the logs")
         said = "".join(SyncRun.objects.values_list("error", flat=True)) + "".join(
             SyncScope.objects.values_list("error", flat=True)
         )
         if CANARY in said:
             self.tally.blame(case, "I6: a secret is in the database")
         self._check_broker(case)
+
+    def times_locked(self) -> int:
+        logs = [part.log.read_text(errors="replace") for part in self.machine.parts.values()]
+        return sum(text.count("sqlite3.OperationalError: database is locked") for text in logs)
 
     def _check_broker(self, case: str) -> None:
         import redis
