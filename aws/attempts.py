@@ -28,7 +28,9 @@ sign_of_life: ContextVar[Callable[[], None] | None] = ContextVar("sign_of_life",
 def guard(client: Any) -> None:
     """Do so for every call of this client."""
     client.meta.events.register("before-send", _begin)
-    client.meta.events.register("response-received", _end)
+    # The first two end it when the answer is there, or none; the third where the answer could not be understood.
+    for event in ("before-parse", "response-received", "after-call-error"):
+        client.meta.events.register(event, _end)
     client.meta.events.register("needs-retry", _wait_as_told)
 
 

@@ -48,6 +48,16 @@ def test_what_takes_long_between_two_calls_is_not_given_up(wire: Wire, monkeypat
     read()
 
 
+def test_an_answer_that_cannot_be_understood_ends_the_attempt_too(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "SECONDS", 0.3)
+    stand_in.faults.add(operation="ListMembers", edit="set", value={"members.0.updatedAt": "yesterday"})
+    with pytest.raises(ValueError, match="yesterday"):
+        session.inspector(REGION).list_members()
+    time.sleep(0.5)
+
+
 def test_a_redirect_to_another_host_is_not_followed(wire: Wire) -> None:
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.settimeout(0.3)
