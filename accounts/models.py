@@ -52,6 +52,11 @@ class Person(AbstractUser):
         return self.role in {Role.VIEWER, Role.SITE_ADMIN} or (self.role == Role.DELEGATED_ADMIN and self.all_accounts)
 
     @property
+    def may_sync(self) -> bool:
+        """Whether this person may start reads before their time, and say what becomes of what is held."""
+        return self.sees_all_accounts and self.role in {Role.DELEGATED_ADMIN, Role.SITE_ADMIN}
+
+    @property
     def sees_granted_accounts(self) -> bool:
         return self.is_active and self.role in {Role.ACCOUNT_VIEWER, Role.DELEGATED_ADMIN}
 

@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q, Window
+from django.db.models.functions import Lag, Now
+from django.urls import reverse
 from django.utils import timezone
 
 from aws.choices import CallerKind, HoldDecision, Permission, RunOutcome, ScopeState, What
 
 LEASE = timedelta(seconds=60)
+LOST_AFTER = timedelta(minutes=10)
+"""A request that no worker took in this time may be made again: the broker lost it."""
 GLOBAL = "global"
 
 
@@ -75,9 +79,16 @@ class SyncScope(models.Model):
     def __str__(self) -> str:
         return " ".join(filter(None, [self.what, self.region, self.part]))
 
+    def get_absolute_url(self) -> str:
+        return reverse("scope", args=[self.pk])
+
     @property
     def is_running(self) -> bool:
         return self.lease_until is not None and self.lease_until > timezone.now()
+
+    @property
+    def is_held(self) -> bool:
+        return self.state == ScopeState.HELD
 
     @property
     def is_in_trouble(self) -> bool:
@@ -95,6 +106,24 @@ class RunQuerySet(models.QuerySet["SyncRun"]):
     def latest_of_each_scope(self) -> Self:
         """The run under way or, where none is, the last one."""
         return self.filter(generation=F("scope__generation"))
+
+    def complete(self) -> Self:
+        return self.filter(outcome__in=[RunOutcome.COMPLETE, RunOutcome.SKIPPED])
+
+    def gaps(self, every: timedelta, most: int) -> list[tuple[int, datetime, datetime]]:
+        """Between two complete reads: others failed, or nobody read for three periods. The latest first.
+
+        Each is the generation of the complete read before it, when that ended, and when the one behind it did. A read
+        that was aborted and started anew within its period makes no gap.
+        """
+        order = F("generation").asc()
+        known = self.complete().annotate(
+            since=Window(Lag("ended_at"), order_by=order), generation_before=Window(Lag("generation"), order_by=order)
+        )
+        failed_between = Q(generation__gt=F("generation_before") + 1, ended_at__gt=F("since") + 1.1 * every)
+        late = known.filter(failed_between | Q(ended_at__gt=F("since") + 3 * every))
+        found = late.order_by("-generation").values_list("generation_before", "since", "ended_at")[:most]
+        return [(generation, since, ended_at) for generation, since, ended_at in found if ended_at]
 
 
 class SyncRun(models.Model):
@@ -131,6 +160,12 @@ class SyncRun(models.Model):
         return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
 
+class RequestQuerySet(models.QuerySet["SyncRequest"]):
+    def waiting(self) -> Self:
+        """Those that no worker has taken yet, and that the broker has not lost."""
+        return self.filter(started_at=None, requested_at__gte=Now() - LOST_AFTER)
+
+
 class SyncRequest(models.Model):
     """Somebody asked for a read before its time. One row a Region, so that many clicks are one request."""
 
@@ -139,8 +174,13 @@ class SyncRequest(models.Model):
     requested_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True, help_text="When a worker took it")
 
+    objects = RequestQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"{self.region}, asked for by {self.requested_by}"
+
+    def is_waiting(self, now: datetime) -> bool:
+        return self.started_at is None and now - self.requested_at <= LOST_AFTER
 
 
 class Heartbeat(models.Model):

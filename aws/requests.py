@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from aws.models import SyncRequest
-
-LOST_AFTER = timedelta(minutes=10)
-"""A request that no worker took in this time may be made again: the broker lost it."""
+from aws.models import GLOBAL, LOST_AFTER, SyncRequest
 
 
 def ask(region: str, by: str) -> bool:
@@ -20,6 +15,11 @@ def ask(region: str, by: str) -> bool:
     if SyncRequest.objects.filter(is_over, region=region).update(**fresh):
         return True
     return SyncRequest.objects.get_or_create(region=region, defaults=fresh)[1]
+
+
+def waiting(region: str) -> SyncRequest | None:
+    """What was asked for and waits for a worker: for this Region, or for all."""
+    return SyncRequest.objects.waiting().filter(region__in=[region, GLOBAL]).order_by("requested_at").first()
 
 
 def withdraw(region: str) -> None:

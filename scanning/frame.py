@@ -18,7 +18,7 @@ from aws.models import GLOBAL
 from coverage_site.drawing import absolute, ago, clock, markup, noun_for
 from coverage_site.links import changed, known
 from scanning.choices import Group, ResourceType
-from scanning.freshness import STALE, Freshness, Trouble
+from scanning.freshness import NOT_MONITORED, STALE, Freshness, Trouble
 from scanning.tabs import CoverageTab, TabTable, tabs_shown
 from scanning.totals import Totals
 
@@ -36,6 +36,8 @@ class Notice:
     predicate: str
     error: str
     consequence: str
+    address: str
+    link: str
 
     @property
     def end(self) -> str:
@@ -145,6 +147,8 @@ class Frame:
             predicate="not read lately. Is the worker running?",
             error="",
             consequence=f"What is shown is as of {as_of} or later and marked",
+            address=reverse("sync"),
+            link=WHAT_WAS_READ,
         )
 
     def _notice(self, trouble: Trouble) -> Notice:
@@ -153,14 +157,29 @@ class Frame:
         predicate = {
             ScopeState.FAILED.value: f"could not be read{since}",
             ScopeState.HELD.value: f"held{since}: what AWS answered differs too much from before to be believed",
-        }.get(trouble.state, "not read lately")
+            NOT_MONITORED: "read no more, as COVERAGE_REGIONS does not name the Region",
+        }.get(trouble.state, "not read lately. Is the worker running?")
+        if trouble.is_released:
+            predicate = f"held{since} and released: the next read follows"
         sees_errors = self.person is not None and self.person.sees_all_accounts
+        is_one = len(trouble.scopes) == 1
         return Notice(
             subject=self._subject(trouble),
             predicate=predicate,
             error=trouble.error if sees_errors else "",
             consequence=self._consequence(trouble),
+            address=trouble.scopes[0].get_absolute_url() if is_one else f"{reverse('sync')}#{trouble.region}",
+            link=self._link(trouble),
         )
+
+    def _link(self, trouble: Trouble) -> str:
+        """What the person finds on the page of reads."""
+        person = self.person
+        if person is None or not person.sees_all_accounts or trouble.is_released:
+            return WHAT_WAS_READ
+        if trouble.state == ScopeState.HELD:
+            return "Release or refuse" if person.may_sync else "What would go"
+        return "What to do" if trouble.state == ScopeState.FAILED else WHAT_WAS_READ
 
     def _subject(self, trouble: Trouble) -> str:
         """The Region, if all its coverage is concerned; else what of it."""
@@ -234,6 +253,7 @@ class Frame:
         return markup(' · <span class="trend" title="Since {}">{}</span>', absolute(self.compared_with), words)
 
 
+WHAT_WAS_READ = "What was read"
 NOT_LISTED = "Inspector lists nothing where a scan type is not activated: what is not listed is not counted."
 TILES_BEFORE: list[Callable[[Frame], list[Tile]]] = []
 """What makes the tiles that stand before those of the tabs; the site puts it here when it starts."""

@@ -11,12 +11,14 @@ from typing import Self
 from django.conf import settings
 from django.utils import timezone
 
-from aws.choices import ScopeState, What
+from aws.choices import HoldDecision, ScopeState, What
 from aws.models import GLOBAL, SyncScope
 from scanning.choices import STATISTICS, ResourceType
 
 STALE = "stale"
 """The state of a trouble that is no failure: the last complete read is just too old."""
+NOT_MONITORED = "not monitored"
+"""The state of what was read once, in a Region that is read no more."""
 NOUNS = {
     ResourceType.AWS_EC2_INSTANCE: "instances",
     ResourceType.AWS_ECR_REPOSITORY: "repositories",
@@ -60,6 +62,11 @@ class Trouble:
         return frozenset(scope.part for scope in self.scopes if scope.what == What.COVERAGE)
 
     @property
+    def is_released(self) -> bool:
+        """Held, but a person let it go: the next read follows."""
+        return all(scope.is_held and scope.hold_decision == HoldDecision.RELEASED for scope in self.scopes)
+
+    @property
     def nouns(self) -> list[str]:
         return [noun_of(scope) for scope in self.scopes]
 
@@ -83,6 +90,11 @@ class Freshness:
         if scope.state == ScopeState.NEW:
             return False
         return scope.is_in_trouble or scope.is_stale(self.every, self.now)
+
+    @staticmethod
+    def is_monitored(scope: SyncScope) -> bool:
+        """Whether the scope's Region is still one of those that are read."""
+        return scope.region in {GLOBAL, *settings.COVERAGE_REGIONS}
 
     @cached_property
     def coverage(self) -> dict[tuple[str, str], SyncScope]:
@@ -159,10 +171,13 @@ class Freshness:
         groups: dict[tuple[str, str, str], list[SyncScope]] = {}
         for scope in self.scopes:
             if self.is_old(scope):
-                state = scope.state if scope.is_in_trouble else STALE
-                error = scope.error if scope.is_in_trouble else ""
-                groups.setdefault((scope.region, state, error), []).append(scope)
+                groups.setdefault(self._kind_of_trouble(scope), []).append(scope)
         return [self._trouble(key, scopes) for key, scopes in groups.items()]
+
+    def _kind_of_trouble(self, scope: SyncScope) -> tuple[str, str, str]:
+        if not self.is_monitored(scope):
+            return scope.region, NOT_MONITORED, ""
+        return (scope.region, scope.state, scope.error) if scope.is_in_trouble else (scope.region, STALE, "")
 
     @staticmethod
     def _trouble(key: tuple[str, str, str], scopes: list[SyncScope]) -> Trouble:

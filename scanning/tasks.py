@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
-from celery import shared_task
+from celery import Signature, shared_task
 from django.conf import settings
 from django.utils import timezone
 
@@ -84,17 +85,24 @@ def _keeps_being_aborted(scope: SyncScope) -> bool:
 
 
 def start_scope(scope: SyncScope, expected: int | None = None) -> None:
+    if task := read_of(scope, expected):
+        task.delay()
+
+
+def read_of(scope: SyncScope, expected: int | None = None) -> Signature[Any] | None:
+    """The task that reads this scope."""
     match scope.what:
         case What.ORGANIZATION:
-            sync_organization.delay()
+            return sync_organization.s()
         case What.ACCOUNTS:
-            sync_accounts.delay(scope.region)
+            return sync_accounts.s(scope.region)
         case What.FINDINGS:
-            sync_findings.delay(scope.region)
+            return sync_findings.s(scope.region)
         case What.COVERAGE if scope.part == STATISTICS:
-            plan_coverage.delay(scope.region)
+            return plan_coverage.s(scope.region)
         case What.COVERAGE:
-            sync_coverage.delay(scope.region, scope.part, expected)
+            return sync_coverage.s(scope.region, scope.part, expected)
+    return None
 
 
 @shared_task

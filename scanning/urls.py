@@ -29,4 +29,8 @@ urlpatterns = [
     path("resources/<word:region>/<word:account_id>/<id:resource_id>/", views.resource, name="resource"),
     path("findings/<id:finding_arn>/", views.finding, name="finding"),
     path("sync/", views.sync, name="sync"),
+    path("sync/now/", views.sync_now, name="sync-now"),
+    path("sync/<int:scope_id>/", views.scope, name="scope"),
+    path("sync/<int:scope_id>/release/", views.release, name="release"),
+    path("sync/<int:scope_id>/refuse/", views.refuse, name="refuse"),
 ]

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import Person
+from aws import holds, queue, requests
+from aws.choices import HoldDecision
+from aws.models import GLOBAL, SyncScope
 from coverage_site.links import changed
-from coverage_site.paging import PER_PAGE, read_per_page
+from coverage_site.paging import LARGEST_ID, PER_PAGE, read_per_page
 from coverage_site.requests import Request, person_of, wants_fragment
-from scanning import details
+from scanning import details, tasks
 from scanning.exports import exported
 from scanning.finding_details import FindingDetails
 from scanning.frame import frame_of
+from scanning.freshness import Freshness
+from scanning.held import hold_of
+from scanning.history import name_of, read_history
 from scanning.lists import about, group_links, is_uncovered, read_filters, read_lists, status_counts
 from scanning.models import CoveredResource, Finding
-from scanning.reads import read_log
+from scanning.reads import asked_for, read_log, scope_line
 from scanning.tabs import TAB_BY_SLUG, CoverageTab
+
+log = logging.getLogger(__name__)
+
+QUEUE_IS_AWAY = "The queue does not answer. Nothing was changed."
 
 
 @require_safe
@@ -92,8 +108,100 @@ def finding(request: HttpRequest, finding_arn: str) -> HttpResponse:
 @require_safe
 def sync(request: Request) -> HttpResponse:
     """What was read from AWS, when, and how it ended."""
-    frame = frame_of(request)
-    return _page_or_fragment(request, "sync", {"log": read_log(frame), "section": "sync"})
+    context = {"log": read_log(frame_of(request)), "may_sync": person_of(request).may_sync, "section": "sync"}
+    return _page_or_fragment(request, "sync", context)
+
+
+@require_POST
+def sync_now(request: Request) -> HttpResponse:
+    """Ask for a read of one Region, or of all, before its time."""
+    person = _who_may_sync(request)
+    region = request.POST.get("region", "")
+    if region not in {GLOBAL, *settings.COVERAGE_REGIONS}:
+        raise BadRequest("Name one of the Regions that are read, or “global” for all of them.")
+    subject = "Every Region" if region == GLOBAL else region
+    waiting = requests.waiting(region)
+    if waiting is None and requests.ask(region, person.get_username()):
+        if queue.send(tasks.sync_now.s(region)):
+            messages.success(request, f"{subject} will be read as soon as a worker is free.")
+        else:
+            requests.withdraw(region)
+            messages.error(request, QUEUE_IS_AWAY)
+    elif waiting := waiting or requests.waiting(region):
+        messages.info(request, f"{subject}: already {asked_for(waiting, timezone.now(), person)}.")
+    return redirect("sync")
+
+
+@require_safe
+def scope(request: Request, scope_id: int) -> HttpResponse:
+    """One scope: how it stands, what it is held for, when it could not be looked at, and its reads."""
+    person, frame = person_of(request), frame_of(request)
+    if not frame.sees_something:
+        raise Http404
+    found = get_object_or_404(SyncScope, pk=scope_id)
+    context = {
+        "scope": found,
+        "line": scope_line(found, found.runs.filter(generation=found.generation).first(), frame.freshness, person),
+        "hold": hold_of(found, person, frame.freshness),
+        "history": read_history(found, person, frame.freshness, request.GET),
+        "may_sync": person.may_sync,
+        "section": "sync",
+    }
+    return render(request, "scanning/scope.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def release(request: Request, scope_id: int) -> HttpResponse:
+    """Say what a release takes away, and on confirmation let it go."""
+    person = _who_may_sync(request)
+    found = get_object_or_404(SyncScope, pk=scope_id)
+    if request.method == "POST":
+        return _decide(request, found, HoldDecision.RELEASED)
+    hold = hold_of(found, person, frame_of(request).freshness)
+    if hold is None:
+        return _is_not_held_so(request, found)
+    return render(request, "scanning/release.html", {"scope": found, "hold": hold, "what": name_of(found)})
+
+
+@require_POST
+def refuse(request: Request, scope_id: int) -> HttpResponse:
+    """Keep what would go."""
+    _who_may_sync(request)
+    return _decide(request, get_object_or_404(SyncScope, pk=scope_id), HoldDecision.REFUSED)
+
+
+def _who_may_sync(request: HttpRequest) -> Person:
+    person = person_of(request)
+    if not person.may_sync:
+        raise PermissionDenied
+    return person
+
+
+def _decide(request: Request, scope: SyncScope, decision: HoldDecision) -> HttpResponse:
+    """Record it, if the scope is still held for what the person saw; a release is followed by a read."""
+    seen = request.POST.get("generation", "")
+    if not (seen.isascii() and seen.isdigit() and int(seen[:20]) <= LARGEST_ID):
+        raise BadRequest("The form does not say which read it is about. Start again from the page of the scope.")
+    scope.generation = int(seen)
+    by = person_of(request).get_username()
+    if not holds.decide(scope, decision, by):
+        return _is_not_held_so(request, scope)
+    log.info("%s: %s by %s", scope, decision, by)
+    if decision == HoldDecision.REFUSED:
+        messages.success(request, "Refused. Everything is kept; the scope stays held until a read sees it again.")
+        return redirect(scope)
+    task = tasks.read_of(scope) if Freshness.is_monitored(scope) else None
+    if task is not None and queue.send(task):
+        messages.success(request, "Released. It is read again as soon as a worker is free.")
+    else:
+        messages.success(request, "Released. The next sync follows it.")
+    return redirect(scope)
+
+
+def _is_not_held_so(request: Request, scope: SyncScope) -> HttpResponse:
+    """The hold was read again, decided or lifted since the form was shown: nothing is changed."""
+    context = {"scope": scope, "what": name_of(scope), "section": "sync"}
+    return render(request, "scanning/not_held_so.html", context, status=409)
 
 
 def _tab(slug: str) -> CoverageTab:

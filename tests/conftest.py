@@ -23,6 +23,7 @@ for name, value in ENVIRONMENT.items():
 os.environ.setdefault("STATIC_ROOT", tempfile.mkdtemp(prefix="static-"))
 
 # Behind the environment: importing the product reads the settings.
+from tests.broker import queued  # noqa: E402, F401
 from tests.stand_in import organization, stand_in  # noqa: E402, F401
 
 

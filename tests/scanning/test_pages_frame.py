@@ -107,60 +107,6 @@ def test_before_the_first_read_pages_say_so(as_viewer):
     assert "Being read for the first time" in read(as_viewer.get(PAGE)).links
 
 
-# --- The page of reads
-
-
-def test_the_sync_page_tells_each_scope_and_the_latest_reads(as_viewer):
-    scope = factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE", age=4 * MINUTE)
-    factories.run(scope, read=1415, new=3, changed=40, missing=2, gone=1)
-    failed = factories.fail("findings", "us-east-1", error="throttled", error_request_id="abc-123")
-    factories.run(failed, outcome="failed", error="throttled")
-    page = read(as_viewer.get("/sync/"))
-    assert page.tables[0] == [
-        {
-            "What": "Instances",
-            "State": "Complete",
-            "Last complete read": "4 minutes ago",
-            "Read": "1,415",
-            "New": "3",
-            "Changed": "40",
-            "Missing": "2",
-            "Gone": "1",
-            "Seconds": "12.0",
-        },
-        {
-            "What": "Findings",
-            "State": "Failed throttled abc-123",
-            "Last complete read": "never",
-            "Read": "0",
-            "New": "0",
-            "Changed": "0",
-            "Missing": "0",
-            "Gone": "0",
-            "Seconds": "12.0",
-        },
-    ]
-    assert [row["Outcome"] for row in page.tables[1]] == ["Failed throttled", "Complete"]
-    assert "hx-trigger" not in page.html.partition("<main")[2]
-
-
-def test_the_sync_page_follows_a_read_under_way(as_viewer):
-    scope = factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE", lease_until=timezone.now() + MINUTE)
-    factories.run(scope, outcome="running", ended_at=None, read=200, expected=1415)
-    page = read(as_viewer.get("/sync/"))
-    assert "Reading: 200 of 1,415 rows" in page.text
-    assert 'hx-trigger="every 4s"' in page.html
-    fragment = as_viewer.get("/sync/", headers=HTMX).content.decode()
-    assert fragment.lstrip().startswith('<div class="stack" id="sync"')
-
-
-def test_the_sync_page_costs_the_same_for_any_number_of_scopes(as_viewer, django_assert_num_queries):
-    for part in range(20):
-        factories.run(factories.scope("coverage", "us-east-1", f"TYPE_{part}"))
-    with django_assert_num_queries(5):
-        as_viewer.get("/sync/")
-
-
 # --- Page and fragment
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from aws.models import SyncRequest, SyncScope
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +91,15 @@ def test_in_errors_of_aws(as_viewer, payload):
 def test_what_is_escaped_already_is_escaped_again(as_viewer):
     factories.instance("&lt;blink&gt;")
     assert "&amp;lt;blink&amp;gt;" in as_viewer.get("/coverage/instances/").content.decode()
+
+
+def test_in_holds_and_in_the_history_of_reads(delegated_admin, as_person, payload):
+    scope = factories.fail(
+        "coverage", "us-east-1", payload[:100], state="held", error=payload, would_go=[payload, {payload: payload}]
+    )
+    factories.run(scope, outcome="failed", error=payload, error_request_id=payload, error_code=payload)
+    SyncScope.objects.update(hold_decision="refused", hold_decided_by=payload, hold_decided_at=timezone.now())
+    SyncRequest.objects.create(region="us-east-1", requested_by=payload, requested_at=timezone.now())
+    client = as_person(delegated_admin)
+    for path in ("/sync/", scope.get_absolute_url(), f"/sync/{scope.pk}/release/", "/coverage/instances/"):
+        is_inert(client.get(path))
