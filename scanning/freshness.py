@@ -167,20 +167,27 @@ class Freshness:
 
     @cached_property
     def troubles(self) -> list[Trouble]:
-        """What is failed, held or stale, joined where Region, state and error are the same."""
-        groups: dict[tuple[str, str, str], list[SyncScope]] = {}
+        """What is failed, held or stale, joined where Region, state and error are the same.
+
+        Holds of a Region are joined too: each has numbers of its own in its error, and one reason for all of them.
+        """
+        groups: dict[tuple[str, ...], list[SyncScope]] = {}
         for scope in self.scopes:
             if self.is_old(scope):
                 groups.setdefault(self._kind_of_trouble(scope), []).append(scope)
-        return [self._trouble(key, scopes) for key, scopes in groups.items()]
+        return [self._trouble(region, state, scopes) for (region, state, _), scopes in groups.items()]
 
     def _kind_of_trouble(self, scope: SyncScope) -> tuple[str, str, str]:
         if not self.is_monitored(scope):
             return scope.region, NOT_MONITORED, ""
+        if scope.is_held:
+            return scope.region, scope.state, scope.hold_decision
         return (scope.region, scope.state, scope.error) if scope.is_in_trouble else (scope.region, STALE, "")
 
     @staticmethod
-    def _trouble(key: tuple[str, str, str], scopes: list[SyncScope]) -> Trouble:
+    def _trouble(region: str, state: str, scopes: list[SyncScope]) -> Trouble:
+        errors = {scope.error for scope in scopes} if state in {ScopeState.FAILED, ScopeState.HELD} else set()
+        error = errors.pop() if len(errors) == 1 else ""
         complete = [scope.last_complete_at for scope in scopes if scope.last_complete_at]
         failing = [scope.failing_since for scope in scopes if scope.failing_since]
-        return Trouble(*key, min(failing, default=None), min(complete, default=None), tuple(scopes))
+        return Trouble(region, state, error, min(failing, default=None), min(complete, default=None), tuple(scopes))

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import Person
 from aws.advice import next_step, step_after
-from aws.choices import RunOutcome, ScopeState
+from aws.choices import HoldDecision, RunOutcome, ScopeState
 from aws.models import GLOBAL, SyncRequest, SyncRun, SyncScope
 from coverage_site.drawing import ago, draw_time
 from scanning.frame import Frame
@@ -165,6 +165,13 @@ def _summary(lines: Iterable[ScopeLine]) -> str:
 
 def _is_under_way(request: SyncRequest, now: datetime) -> bool:
     return request.is_waiting(now) or (request.started_at is not None and now - request.started_at < JUST_TAKEN)
+
+
+def was_just_released(scope: SyncScope, now: datetime) -> bool:
+    """Whether a read of it is about to begin."""
+    decided_at = scope.hold_decided_at
+    is_released = scope.hold_decision == HoldDecision.RELEASED
+    return is_released and decided_at is not None and now - decided_at < JUST_TAKEN
 
 
 def _asking(region: str, requests: Mapping[str, SyncRequest], fresh: Freshness, person: Person) -> Asking:

@@ -25,12 +25,12 @@ from scanning import details, tasks
 from scanning.exports import exported
 from scanning.finding_details import FindingDetails
 from scanning.frame import frame_of
-from scanning.freshness import Freshness
+from scanning.freshness import Freshness, noun_of
 from scanning.held import hold_of
 from scanning.history import name_of, read_history
 from scanning.lists import about, group_links, is_uncovered, read_filters, read_lists, status_counts
 from scanning.models import CoveredResource, Finding
-from scanning.reads import asked_for, read_log, scope_line
+from scanning.reads import asked_for, read_log, scope_line, was_just_released
 from scanning.tabs import TAB_BY_SLUG, CoverageTab
 
 log = logging.getLogger(__name__)
@@ -139,15 +139,17 @@ def scope(request: Request, scope_id: int) -> HttpResponse:
     if not frame.sees_something:
         raise Http404
     found = get_object_or_404(SyncScope, pk=scope_id)
+    line = scope_line(found, found.runs.filter(generation=found.generation).first(), frame.freshness, person)
     context = {
         "scope": found,
-        "line": scope_line(found, found.runs.filter(generation=found.generation).first(), frame.freshness, person),
+        "line": line,
+        "is_moving": line.progress is not None or was_just_released(found, frame.freshness.now),
         "hold": hold_of(found, person, frame.freshness),
         "history": read_history(found, person, frame.freshness, request.GET),
         "may_sync": person.may_sync,
         "section": "sync",
     }
-    return render(request, "scanning/scope.html", context)
+    return _page_or_fragment(request, "scope", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -160,7 +162,8 @@ def release(request: Request, scope_id: int) -> HttpResponse:
     hold = hold_of(found, person, frame_of(request).freshness)
     if hold is None:
         return _is_not_held_so(request, found)
-    return render(request, "scanning/release.html", {"scope": found, "hold": hold, "what": name_of(found)})
+    context = {"scope": found, "hold": hold, "what": noun_of(found), "section": "sync"}
+    return render(request, "scanning/release.html", context)
 
 
 @require_POST

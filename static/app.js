@@ -43,7 +43,7 @@ document.addEventListener("keydown", (event) => {
 // A list of choices stays open while one chooses several: each choice replaces the part of the page around it.
 let openPickers = [];
 document.addEventListener("htmx:beforeSwap", () => {
-  openPickers = [...document.querySelectorAll("details.picker[open]")].map((picker) => picker.id);
+  openPickers = [...document.querySelectorAll("details[id][open]")].map((picker) => picker.id);
 });
 document.addEventListener("htmx:afterSettle", () => {
   reveal(document);

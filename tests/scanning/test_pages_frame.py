@@ -84,8 +84,8 @@ def test_many_troubles_do_not_push_the_page_away(as_viewer):
         factories.fail("coverage", "us-east-1", part, error=f"error {number}.")
     page = read(as_viewer.get(PAGE))
     assert "1 more" in page.text
-    assert "error 3." in page.html.partition("<details>")[2]
-    assert "error 2." in page.html.partition("<details>")[0]
+    assert "error 3." in page.html.partition('<details id="more-notices">')[2]
+    assert "error 2." in page.html.partition('<details id="more-notices">')[0]
 
 
 def test_what_is_a_little_late_is_not_stale(as_viewer):

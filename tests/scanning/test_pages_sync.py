@@ -1,4 +1,4 @@
-"""The page of reads: how each scope stands and what to do, reads that a person asks for, holds that a person decides."""
+"""The page of reads: how each scope stands, reads that a person asks for, holds that a person decides."""
 
 from __future__ import annotations
 
@@ -160,6 +160,26 @@ def test_the_page_costs_the_same_for_any_number_of_scopes(as_viewer, django_asse
         as_viewer.get("/sync/")
 
 
+def test_what_is_read_in_place_brings_the_banner_and_the_freshness_along(as_viewer):
+    factories.read()
+    scope = factories.fail("findings", "us-east-1", error="denied.")
+    for path in ("/sync/", scope.get_absolute_url()):
+        html = as_viewer.get(path, headers=HTMX).content.decode()
+        assert 'id="fresh" href="/sync/" hx-swap-oob="true"' in html
+        assert '<div id="notices" hx-swap-oob="true">' in html
+        assert 'id="messages"' not in html, "what was said before stays"
+        assert "Findings in us-east-1 could not be read" in read(as_viewer.get(path, headers=HTMX)).text
+
+
+def test_a_scope_that_was_just_released_is_followed(as_admin, held, queued):
+    follows = 'hx-trigger="every 4s"'
+    assert follows not in as_admin.get(held.get_absolute_url()).content.decode()
+    decide(as_admin, held)
+    assert follows in as_admin.get(held.get_absolute_url()).content.decode()
+    SyncScope.objects.update(hold_decided_at=timezone.now() - 2 * MINUTE)
+    assert follows not in as_admin.get(held.get_absolute_url()).content.decode()
+
+
 # --- The banner
 
 
@@ -176,6 +196,16 @@ def test_the_banner_leads_to_the_region_where_several_scopes_are_concerned(as_vi
         factories.fail("coverage", "us-east-1", part, error="denied")
     assert read(as_viewer.get("/coverage/instances/")).links["What to do"] == "/sync/#us-east-1"
     assert 'id="us-east-1"' in as_viewer.get("/sync/").content.decode()
+
+
+def test_holds_of_one_region_are_one_line_of_the_banner(as_admin, held):
+    factories.fail(
+        "coverage", "us-east-1", "AWS_LAMBDA_FUNCTION", state=ScopeState.HELD, error="5 of 6 rows are absent."
+    )
+    page = read(as_admin.get("/coverage/instances/"))
+    assert "Instances and functions in us-east-1 held since" in page.text
+    assert "to be believed. What is shown" in page.text
+    assert page.links["Release or refuse"] == "/sync/#us-east-1"
 
 
 def test_the_banner_of_a_released_hold_says_what_follows(as_admin, held):
@@ -347,7 +377,7 @@ def test_what_would_go_is_shown_with_both_answers(as_admin, held):
 
 def test_a_release_says_what_is_lost_before_it_is_done(as_admin, held, queued):
     page = read(as_admin.get(read(as_admin.get(held.get_absolute_url())).links["Release …"]))
-    assert "Release Instances in us-east-1?" in page.text
+    assert "Release instances in us-east-1?" in page.text
     assert "312 of 400 rows are absent." in page.text
     assert all(name in page.text for name in NAMES)
     assert "Release: let 2 rows go" in page.text
@@ -374,7 +404,7 @@ def test_a_refusal_keeps_everything_and_reads_nothing(as_admin, held, queued):
     assert queued() == []
     page = read(as_admin.get(held.get_absolute_url()))
     assert "Release …" in page.links, "one may think better of it"
-    assert 'action="/sync/%d/refuse/"' % held.pk not in page.html
+    assert f'action="/sync/{held.pk}/refuse/"' not in page.html
 
 
 @pytest.mark.parametrize("what", ["release", "refuse"])
