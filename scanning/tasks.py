@@ -72,7 +72,7 @@ def _forgotten() -> list[SyncScope]:
     dispatched_at = heartbeats.last_seen(heartbeats.DISPATCH, before=FORGOTTEN_AFTER)
     if dispatched_at is None or SyncRun.objects.unfinished().exists():
         return []
-    monitored = SyncScope.objects.in_regions(settings.COVERAGE_REGIONS)
+    monitored = SyncScope.objects.in_regions(settings.COVERAGE_REGIONS).exclude(what=What.COMPARISON)
     never_begun = list(monitored.filter(last_started_at__lt=dispatched_at))
     regions = {scope.region for scope in never_begun if scope.what == What.COVERAGE}
     plans = monitored.of(What.COVERAGE).filter(part=STATISTICS, region__in=regions)
