@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
-from django.db import transaction
+from django.db import connection, transaction
 
 from aws.attempts import sign_of_life
 from aws.choices import CallerKind, HoldDecision, RunOutcome, ScopeState, What
@@ -139,7 +139,11 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
             log.warning("%s failed: %s", run.scope, error, exc_info=not isinstance(error, ClientError))
             _stop(run, ScopeState.FAILED, RunOutcome.FAILED, error)
     except BaseException:
-        _interrupt(run)
+        try:
+            _interrupt(run)
+        finally:
+            # A second signal may have come in the middle of a transaction: the process ends, and locks nothing more.
+            connection.close()
         raise
     finally:
         sign_of_life.reset(before)

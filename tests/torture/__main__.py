@@ -46,8 +46,11 @@ def main() -> int:
         from tests.torture.run import Torture
 
         torture = Torture(machine, random.Random(options.seed), is_short=options.short, scale=options.scale)
-        is_sound = torture.run(options.only)
-        torture.tell(time.monotonic() - started, options.report)
+        try:
+            is_sound = torture.run(options.only)
+        finally:
+            # Ended early, it tells how far it came.
+            torture.tell(time.monotonic() - started, options.report)
     finally:
         machine.end()
         if is_sound:
