@@ -11,6 +11,7 @@ from celery import Signature, shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import permissions
 from accounts.tasks import sync_accounts, sync_organization
 from aws import heartbeats, requests, runs
 from aws.choices import RunOutcome, What
@@ -20,6 +21,9 @@ from scanning import comparison, counts, finding_sync, plan, retention, sync
 from scanning.choices import STATISTICS
 
 log = logging.getLogger(__name__)
+
+PERMISSIONS, COMPARISON = "permissions", "comparison"
+"""How requests for these checks are named among the requests for reads."""
 
 ABORTED_AT_MOST = 3
 """A scope whose runs were aborted this many times in a row is not started again before its time."""
@@ -134,6 +138,24 @@ def compare_every_region() -> None:
 def compare(region: str) -> None:
     """Our counts beside those of AWS. A lost one is not resumed: the next day, or a person, asks again."""
     unless_running(lambda: comparison.compare(region))
+
+
+@shared_task
+def compare_now() -> None:
+    """A person asked for it."""
+    requests.take(COMPARISON)
+    compare_every_region()
+
+
+@shared_task
+def check_permissions() -> None:
+    """Try every call that reads, and store what AWS answered."""
+    requests.take(PERMISSIONS)
+    try:
+        for answer in permissions.check(settings.COVERAGE_REGIONS):
+            log.debug("%s in %s: %s", answer.call.action, answer.region, answer.permission)
+    except permissions.BadCredentials as bad:
+        log.warning("The permissions could not be checked: %s", bad)
 
 
 @shared_task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from celery import Signature
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -21,7 +22,7 @@ from aws.models import GLOBAL, SyncScope
 from coverage_site.links import changed
 from coverage_site.paging import LARGEST_ID, PER_PAGE, read_per_page
 from coverage_site.requests import Request, person_of, wants_fragment
-from scanning import details, tasks
+from scanning import checks, details, tasks
 from scanning.exports import exported
 from scanning.finding_details import FindingDetails
 from scanning.frame import frame_of
@@ -130,6 +131,59 @@ def sync_now(request: Request) -> HttpResponse:
     elif waiting := waiting or requests.waiting(region):
         messages.info(request, f"{subject}: already {asked_for(waiting, timezone.now(), person)}.")
     return redirect("sync")
+
+
+@require_safe
+def permissions(request: Request) -> HttpResponse:
+    """Which calls AWS allows, as it answered when each was last tried."""
+    person, frame = person_of(request), frame_of(request)
+    if not person.sees_all_accounts:
+        raise PermissionDenied
+    context = {
+        "regions": checks.permissions(frame.freshness.now),
+        "waiting": checks.asked_for_lately(tasks.PERMISSIONS),
+        "may_sync": person.may_sync,
+        "section": "sync",
+    }
+    return _page_or_fragment(request, "permissions", context)
+
+
+@require_safe
+def comparison(request: Request) -> HttpResponse:
+    """Our counts beside those of AWS."""
+    person, frame = person_of(request), frame_of(request)
+    if not person.sees_all_accounts:
+        raise PermissionDenied
+    context = {
+        "regions": checks.comparisons(frame.freshness.now, sees_errors=True),
+        "waiting": checks.asked_for_lately(tasks.COMPARISON),
+        "may_sync": person.may_sync,
+        "section": "sync",
+    }
+    return _page_or_fragment(request, "comparison", context)
+
+
+@require_POST
+def check_permissions(request: Request) -> HttpResponse:
+    return _ask_worker(request, tasks.PERMISSIONS, tasks.check_permissions.s(), "permissions")
+
+
+@require_POST
+def compare(request: Request) -> HttpResponse:
+    return _ask_worker(request, tasks.COMPARISON, tasks.compare_now.s(), "comparison")
+
+
+def _ask_worker(request: Request, name: str, task: Signature[Any], page: str) -> HttpResponse:
+    """Let a worker ask AWS; the page shows what it stores. Many clicks are one request."""
+    person = _who_may_sync(request)
+    if not requests.ask(name, person.get_username()):
+        messages.info(request, "It was asked for already and waits for a worker.")
+    elif queue.send(task):
+        messages.success(request, "A worker asks AWS as soon as it is free.")
+    else:
+        requests.withdraw(name)
+        messages.error(request, QUEUE_IS_AWAY)
+    return redirect(page)
 
 
 @require_safe
