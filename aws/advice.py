@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aws.choices import RunOutcome, ScopeState
-from aws.errors import DENIED, EXPIRED, NOT_OPTED_IN, THROTTLED
+from aws.errors import DENIED, EXPIRED, NOT_OPTED_IN, SKEWED, THROTTLED
 from aws.models import SyncRun, SyncScope
 
 NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
@@ -21,8 +21,11 @@ UNREACHABLE = {
     "SSLError",
     "IncompletePage",
     "EndlessPages",
+    "ResponseParserError",
+    "TokenRefused",
 }
-WRONG_CLOCK = {"RequestTimeTooSkewed", "RequestInTheFuture", "SignatureDoesNotMatch", "InvalidSignatureException"}
+WRONG_CLOCK = {*SKEWED, "SignatureDoesNotMatch", "InvalidSignatureException"}
+OWN_DATABASE = {"OperationalError", "InterfaceError"}
 TROUBLED = {
     "InternalServerException",
     "InternalServerError",
@@ -77,6 +80,8 @@ def step_for(code: str, error: str) -> str:
         return (
             f"{AGAIN} If it stays, look at the network between the workers and AWS: name resolution, proxy, firewall."
         )
+    if code in OWN_DATABASE:
+        return f"{AGAIN} If it stays, look at the database of this dashboard."
     if code in TROUBLED:
         return f"{AGAIN} If it stays, look at the health of AWS in this Region."
     return f"{AGAIN} If it stays, the log of the worker has the details."

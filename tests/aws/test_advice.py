@@ -2,6 +2,8 @@
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
+from django.db import OperationalError
 
 from aws.advice import next_step, step_after
 from aws.choices import RunOutcome, ScopeState
@@ -58,6 +60,8 @@ def answer(code: str, message: str = "", operation: str = "ListCoverage") -> Cli
         (EndpointConnectionError(endpoint_url="https://x"), "name resolution, proxy, firewall"),
         (ReadTimeoutError(endpoint_url="https://x"), "name resolution, proxy, firewall"),
         (IncompletePage("A page without its list."), "name resolution, proxy, firewall"),
+        (ResponseParserError("cut"), "name resolution, proxy, firewall"),
+        (OperationalError("gone"), "look at the database of this dashboard"),
         (KeyError("secret"), "the log of the worker has the details"),
         (answer("SomethingNewException"), "The next sync tries it again by itself."),
     ],

@@ -253,6 +253,14 @@ def test_the_gap_that_is_open_reaches_to_now(as_viewer):
     assert (gap["To"], gap["For"], gap["Why"]) == ("now", "2 days", "Access denied.")
 
 
+def test_why_there_was_a_gap_names_no_error_to_who_sees_granted_accounts(account_viewer, as_person):
+    scope = factories.scope("findings", "us-east-1", age=2 * DAY, state=ScopeState.FAILED, error="role/reader denied")
+    for hours, outcome, error in ((60, "complete", ""), (55, "failed", "role/reader denied"), (48, "complete", "")):
+        run_at(scope, timezone.now() - hours * 60 * MINUTE, outcome, error=error)
+    gaps = read(as_person(account_viewer).get(scope.get_absolute_url())).tables[0]
+    assert [gap["Why"] for gap in gaps] == ["Failed", "Failed"]
+
+
 def test_a_scope_without_gaps_says_so(as_viewer):
     scope = factories.scope("findings", "us-east-1")
     for minutes in (30, 15, 0):
