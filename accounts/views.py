@@ -69,6 +69,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
     filters = _filters(request, person, freshness)
     scopes = Scopes(freshness, filters.regions)
     order = read_order(filters.query.get("sort", ""), SORTS, default="name")
+    # A file has no pages, but an address that the page refuses is refused here, too.
+    read_cursor(filters.query.get("after", ""), filters.query.get("before", ""), order)
+    read_per_page(filters.query.get("per", ""))
     narrowed = filters.narrow(AwsAccount.objects.visible_to(person).present())
     rows = ordered(_in_group(narrowed, filters, scopes), order)
     name = f"coverage-accounts-{freshness.now:%Y-%m-%d}.csv"

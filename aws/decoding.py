@@ -34,7 +34,7 @@ def decode(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=lambda _: None)
     except ValueError:
         return None
 

@@ -39,6 +39,8 @@ def pages(
         token = page.get(token_key)
         if not token:
             return
+        if not isinstance(token, str):
+            raise IncompletePage(f"{operation} gave a page token that is no text: the answer is not from AWS.")
         fingerprint = hashlib.blake2b(token.encode(errors="replace"), digest_size=16).digest()
         if fingerprint in seen:
             raise EndlessPages(f"{operation} gave a page token for the second time: its pages go round in a circle.")
@@ -50,7 +52,8 @@ def ask(client: Any, operation: str, result_key: str, **parameters: Any) -> dict
     """One answer that carries its result list."""
     for _ in range(ATTEMPTS):
         answer: dict[str, Any] = getattr(client, operation)(**parameters)
-        if isinstance(answer.get(result_key), list):
+        rows = answer.get(result_key)
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return answer
     raise IncompletePage(
         f"{operation} answered without its list {result_key!r}, {ATTEMPTS} times: the answer was cut, or not from AWS.",

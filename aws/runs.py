@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.db import connection, transaction
 
 from aws.attempts import sign_of_life
@@ -22,6 +22,7 @@ from aws.errors import (
     AlreadyRunning,
     Held,
     NotOffered,
+    ReadError,
     Superseded,
     TokenRefused,
     describe,
@@ -136,7 +137,12 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
                 run, f"{region} is not opted in for this account: AWS accepts the credentials elsewhere but not here."
             )
         else:
-            log.warning("%s failed: %s", run.scope, error, exc_info=not isinstance(error, ClientError))
+            log.warning(
+                "%s failed: %s",
+                run.scope,
+                error,
+                exc_info=not isinstance(error, (BotoCoreError, ClientError, ReadError)),
+            )
             _stop(run, ScopeState.FAILED, RunOutcome.FAILED, error)
     except BaseException:
         try:

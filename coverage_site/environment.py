@@ -1,18 +1,19 @@
 """What the environment says, checked: a wrong or missing value stops the start with one clear line."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 SHORTEST_SECRET_KEY = 32
 SHORTEST_TOKEN = 16
 CANNOT_START = 3
@@ -32,7 +33,8 @@ def said_in_one_line() -> Iterator[None]:
 
 
 def text(name: str, default: str = "") -> str:
-    return str(env.str(name, default=default)).strip()
+    """As it stands there: django-environ would take a value that begins with `$` for the name of another variable."""
+    return os.environ.get(name, default).strip()
 
 
 def number(name: str, default: float, *, at_least: float, at_most: float) -> float:
@@ -118,7 +120,7 @@ def allowed_hosts(*, debug: bool) -> list[str]:
 def trusted_origins() -> list[str]:
     origins = words("CSRF_TRUSTED_ORIGINS")
     for origin in origins:
-        parts = urlsplit(origin)
+        parts = _split(origin)
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
             raise ImproperlyConfigured(
                 f"CSRF_TRUSTED_ORIGINS takes addresses such as https://coverage.example.com, not {origin!r}."
@@ -140,6 +142,21 @@ def regions() -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _split(address: str) -> SplitResult:
+    """The parts of an address; of one that is none, no parts."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
+def _port(address: str, name: str) -> None:
+    try:
+        urlsplit(address).port  # noqa: B018  reading it is the check
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is no address: its host or port cannot be read.") from None
+
+
 def role_arn(name: str) -> str:
     arn = text(name)
     if arn and not ROLE_ARN.fullmatch(arn):
@@ -151,6 +168,7 @@ def redis_url() -> str:
     url = text("REDIS_URL")
     if url and not url.startswith(("redis://", "rediss://", "unix://")):
         raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    _port(url, "REDIS_URL")
     return url
 
 
@@ -169,13 +187,18 @@ def database(base_dir: Path) -> dict[str, Any]:
             "DATABASE_URL cannot be read: give postgres://user:password@host:5432/name or sqlite:///path."
         ) from None
     engine = config.get("ENGINE")
+    if not str(engine).endswith("sqlite3"):
+        _port(raw, "DATABASE_URL")
     if engine == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
         }
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImproperlyConfigured(f"DATABASE_URL: the folder of the database cannot be made: {error}.") from None
     elif engine in {"django.db.backends.postgresql", "django.db.backends.postgresql_psycopg2"}:
         config["ENGINE"] = "django.db.backends.postgresql"
         config["CONN_HEALTH_CHECKS"] = True

@@ -25,7 +25,9 @@ def line_writer() -> Callable[[Iterable[object]], str]:
 def safe_cell(value: object) -> str:
     """The value as text that no spreadsheet runs as a formula."""
     text = "" if value is None else str(value)
-    return ("'" + text if text.startswith(RISKY) else text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return ("'" + text if text.lstrip().startswith(RISKY) or text.startswith(RISKY) else text).replace(
+        "\0", "\N{REPLACEMENT CHARACTER}"
+    )
 
 
 def moment(at: datetime | None) -> str:

@@ -272,7 +272,7 @@ def fix_of(finding: Finding) -> str:
         return "no fixed version"
     details = finding.detail.get("packageVulnerabilityDetails")
     packages = details.get("vulnerablePackages") if isinstance(details, dict) else None
-    found = [one for one in packages or [] if isinstance(one, dict)]
+    found = [one for one in packages if isinstance(one, dict)] if isinstance(packages, list) else []
     fixed = [one for one in found if one.get("fixedInVersion") not in (None, "", "NotAvailable")]
     if not fixed:
         return ""

@@ -8,7 +8,7 @@ from itertools import islice
 
 from accounts.models import Person
 from coverage_site.exports import line_writer, moment, safe_cell
-from coverage_site.paging import Order, ordered, read_order
+from coverage_site.paging import Order, ordered, read_cursor, read_order, read_per_page
 from scanning.columns import Sheet, counted_findings, metadata_value
 from scanning.filters import CoverageFilters
 from scanning.frame import Frame
@@ -24,9 +24,12 @@ Value = Callable[[CoveredResource, Sheet], object]
 
 def exported(tab: CoverageTab, filters: CoverageFilters, frame: Frame, person: Person) -> Iterator[str]:
     """The lines of the file, the heading first; of Lambda both tables, told apart by scan_type."""
-    orders = {
-        spec: read_order(filters.query.get(f"{spec.prefix}sort", ""), SORTS, default="name") for spec in tab.tables
-    }
+    query = filters.query
+    orders = {spec: read_order(query.get(f"{spec.prefix}sort", ""), SORTS, default="name") for spec in tab.tables}
+    # A file has no pages, but an address that the page refuses is refused here, too.
+    read_per_page(query.get("per", ""))
+    for spec, order in orders.items():
+        read_cursor(query.get(f"{spec.prefix}after", ""), query.get(f"{spec.prefix}before", ""), order)
     return _lines(tab, filters, frame, person, orders)
 
 

@@ -105,7 +105,8 @@ class FindingsRead:
         self.seen |= by_arn.keys()
         times = [finding.updated_at for finding in by_arn.values() if finding.updated_at]
         self.newest = max([*times, *([self.newest] if self.newest else [])], default=None)
-        held = {old.finding_arn: old for old in self.rows.filter(finding_arn__in=by_arn).defer("detail")}
+        # In whatever Region it was listed before: an ARN is one finding.
+        held = {old.finding_arn: old for old in Finding.objects.filter(finding_arn__in=by_arn).defer("detail")}
         fresh = [finding for arn, finding in by_arn.items() if arn not in held]
         changed = [finding for arn, finding in by_arn.items() if arn in held and _is_news(held[arn], finding)]
         if not fresh and not changed:

@@ -43,6 +43,8 @@ class RunLine:
     error: str
     request_id: str
     next_step: str
+    shows_counts: bool
+    """How many rows there are is told to who sees them all."""
 
     @property
     def seconds(self) -> str:
@@ -88,6 +90,7 @@ def run_line(run: SyncRun, fresh: Freshness, sees_errors: bool) -> RunLine:
         error=run.error if sees_errors else "",
         request_id=run.error_request_id if sees_errors else "",
         next_step=step_after(run) if sees_errors else "",
+        shows_counts=sees_errors,
     )
 
 

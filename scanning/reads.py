@@ -140,8 +140,9 @@ def scope_line(scope: SyncScope, run: SyncRun | None, fresh: Freshness, person: 
         error=error if sees_errors else "",
         request_id=request_id if sees_errors else "",
         next_step=step if sees_errors else "",
-        run=run,
-        progress=Progress(run.read, run.expected) if run is not None and is_running else None,
+        # How many rows there are is told to who sees them all.
+        run=run if sees_errors else None,
+        progress=Progress(run.read, run.expected) if run is not None and is_running and sees_errors else None,
     )
 
 

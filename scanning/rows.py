@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -15,6 +17,7 @@ from scanning.choices import FindingType, ScanType, Severity
 from scanning.models import NEVER, NOT_WAITING, CoveredResource, Finding
 from scanning.statuses import map_version, status_of
 
+ACCOUNT_ID = re.compile("[0-9]{12}")
 LONGEST_ID = 1024
 LONGEST_NAME = 256
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
@@ -36,7 +39,8 @@ class CoverageKey(NamedTuple):
 def to_row(item: Mapping[str, Any], region: str) -> CoveredResource:
     """One row of ListCoverage, as it came over the wire. Raises ReadError if it lacks what identifies it."""
     item, digest, is_cleaned = _storable(item, map_version())
-    account_id, resource_type, scan_type = (_required(item, key) for key in ("accountId", "resourceType", "scanType"))
+    account_id = _account_id(item, "accountId")
+    resource_type, scan_type = (_required(item, key) for key in ("resourceType", "scanType"))
     resource_id = shorten(_required(item, "resourceId"), LONGEST_ID)
     metadata = _dict(item.get("resourceMetadata"))
     status = _dict(item.get("scanStatus"))
@@ -47,7 +51,7 @@ def to_row(item: Mapping[str, Any], region: str) -> CoveredResource:
     shown = status_of(resource_type, code, reason, frequency)
     return CoveredResource(
         region=region,
-        account_id=account_id[:12],
+        account_id=account_id,
         resource_type=resource_type[:100],
         resource_id=resource_id,
         scan_type=scan_type[:16],
@@ -85,7 +89,7 @@ def key_of(row: CoveredResource) -> CoverageKey:
 def to_finding(item: Mapping[str, Any], region: str) -> Finding:
     """One finding of ListFindings, as it came over the wire."""
     item, digest, is_cleaned = _storable(item, b"1")
-    arn, account_id = _required(item, "findingArn"), _required(item, "awsAccountId")
+    arn, account_id = _required(item, "findingArn"), _account_id(item, "awsAccountId")
     resources = item.get("resources")
     resource = _dict(resources[0]) if isinstance(resources, list) and resources else {}
     kind, severity = _text(item.get("type"), 32), _text(item.get("severity"), 16)
@@ -94,7 +98,7 @@ def to_finding(item: Mapping[str, Any], region: str) -> Finding:
     return Finding(
         finding_arn=arn[:200],
         region=region,
-        account_id=account_id[:12],
+        account_id=account_id,
         resource_type=_text(resource.get("type"), 100),
         resource_id=shorten(_text(resource.get("id")), LONGEST_ID),
         scan_type=SCAN_TYPES.get(FindingType(kind), "") if kind in FindingType else "",
@@ -125,8 +129,9 @@ def _storable(item: Mapping[str, Any], salt: bytes) -> tuple[Mapping[str, Any], 
     except (orjson.JSONEncodeError, TypeError):
         content, is_cleaned = b"", True
     if is_cleaned or b"\\u0000" in content:
-        item = clean(item)
-        content, is_cleaned = orjson.dumps(item, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS), True
+        # The standard library writes what orjson refuses, such as numbers beyond 64 bits; the digest is what matters.
+        item, is_cleaned = clean(item), True
+        content = json.dumps(item, sort_keys=True, default=str).encode()
     return item, blake2b(content, digest_size=16, key=salt).digest(), is_cleaned
 
 
@@ -134,6 +139,14 @@ def _required(item: Mapping[str, Any], key: str) -> str:
     value = item.get(key)
     if not isinstance(value, str) or not value:
         raise ReadError(f"AWS sent a row without {key}: it cannot be told from others, so the read does not count.")
+    return value
+
+
+def _account_id(item: Mapping[str, Any], key: str) -> str:
+    """Whose row it is decides who may see it: anything but an account id of 12 digits is not believed."""
+    value = _required(item, key)
+    if not ACCOUNT_ID.fullmatch(value):
+        raise ReadError(f"AWS sent a row whose {key} is no account id, so the read does not count.")
     return value
 
 

@@ -12,6 +12,7 @@ from accounts.inspector import who_am_i
 from accounts.models import AwsAccount, ScanTypeStatus
 from aws import session
 from aws.choices import What
+from aws.errors import ReadError
 from aws.models import SyncRun
 from aws.runs import Run, run_scope
 from scanning import inspector
@@ -78,7 +79,7 @@ class CoverageRead:
         held_rows = len(self.digests) - len(self.gone)
         for page in inspector.list_coverage(self.client, self.resource_type):
             self.run.counts.read += len(page)
-            self.store([to_row(item, self.region) for item in page])
+            self.store(self._rows(page))
         settle(
             self.run,
             list(self._absentees()),
@@ -86,6 +87,13 @@ class CoverageRead:
             excused=self._excused_accounts(),
             absence=Absence(self._mark_missing, self._mark_gone, self._still_there),
         )
+
+    def _rows(self, page: Iterable[inspector.Item]) -> list[CoveredResource]:
+        """What AWS lists of another type than it was asked for is not stored: another read is responsible for it."""
+        rows = [to_row(item, self.region) for item in page]
+        if stray := next((row for row in rows if row.resource_type != self.resource_type), None):
+            raise ReadError(f"AWS listed {stray.resource_type} where it was asked for {self.resource_type}.")
+        return rows
 
     def store(self, rows: Iterable[CoveredResource]) -> None:
         """Write the new and the changed among these rows, with their history and counters, in one transaction."""
@@ -169,7 +177,7 @@ class CoverageRead:
         there: set[tuple[str, ...]] = set()
         resource_ids = list(dict.fromkeys(row.key[1] for row in absent))
         for page in inspector.list_coverage_of(self.client, self.resource_type, resource_ids):
-            rows = [to_row(item, self.region) for item in page]
+            rows = self._rows(page)
             self.store(rows)
             there |= {key_of(row) for row in rows}
         return there

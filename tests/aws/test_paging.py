@@ -26,8 +26,10 @@ def read(client: Pages, **parameters: Any) -> Iterator[Any]:
 
 
 def test_pages_are_read_until_there_is_no_token() -> None:
-    client = Pages({"things": [1], "nextToken": "a"}, {"things": [2], "nextToken": "b"}, {"things": [3]})
-    assert [*read(client, maxResults=1)] == [[1], [2], [3]]
+    client = Pages(
+        {"things": [{"n": 1}], "nextToken": "a"}, {"things": [{"n": 2}], "nextToken": "b"}, {"things": [{"n": 3}]}
+    )
+    assert [*read(client, maxResults=1)] == [[{"n": 1}], [{"n": 2}], [{"n": 3}]]
     assert client.asked == [
         {"maxResults": 1},
         {"maxResults": 1, "nextToken": "a"},
@@ -36,32 +38,38 @@ def test_pages_are_read_until_there_is_no_token() -> None:
 
 
 def test_an_empty_token_ends_the_list_and_an_empty_page_does_not() -> None:
-    client = Pages({"things": [], "nextToken": "a"}, {"things": [], "nextToken": "b"}, {"things": [1], "nextToken": ""})
-    assert [*read(client)] == [[], [], [1]]
+    client = Pages(
+        {"things": [], "nextToken": "a"}, {"things": [], "nextToken": "b"}, {"things": [{"n": 1}], "nextToken": ""}
+    )
+    assert [*read(client)] == [[], [], [{"n": 1}]]
 
 
 def test_organizations_spells_its_token_with_a_capital() -> None:
-    client = Pages({"things": [1], "NextToken": "a"}, {"things": [2]})
-    assert [*read(client)] == [[1], [2]]
+    client = Pages({"things": [{"n": 1}], "NextToken": "a"}, {"things": [{"n": 2}]})
+    assert [*read(client)] == [[{"n": 1}], [{"n": 2}]]
     assert client.asked[1] == {"NextToken": "a"}
 
 
-@pytest.mark.parametrize("answer", [{}, {"things": None}, {"message": "<html>"}, {"things": {}}])
+@pytest.mark.parametrize(
+    "answer", [{}, {"things": None}, {"message": "<html>"}, {"things": {}}, {"things": ["row"]}, {"things": [None]}]
+)
 def test_a_page_without_its_list_fails_the_read_after_three_attempts(answer: dict[str, Any]) -> None:
-    client = Pages({"things": [1], "nextToken": "a"}, answer)
+    client = Pages({"things": [{"n": 1}], "nextToken": "a"}, answer)
     with pytest.raises(IncompletePage, match="without its list 'things'"):
         [*read(client)]
     assert client.asked[1:] == [{"nextToken": "a"}] * 3
 
 
 def test_a_page_that_is_whole_at_the_second_attempt_is_read() -> None:
-    client = Pages({}, {"things": [1]})
-    assert [*read(client)] == [[1]]
+    client = Pages({}, {"things": [{"n": 1}]})
+    assert [*read(client)] == [[{"n": 1}]]
 
 
 def test_tokens_that_go_round_in_a_circle_fail_the_read() -> None:
     client = Pages(
-        {"things": [1], "nextToken": "a"}, {"things": [2], "nextToken": "b"}, {"things": [1], "nextToken": "a"}
+        {"things": [{"n": 1}], "nextToken": "a"},
+        {"things": [{"n": 2}], "nextToken": "b"},
+        {"things": [{"n": 1}], "nextToken": "a"},
     )
     with pytest.raises(EndlessPages, match="for the second time"):
         [*read(client)]
@@ -72,7 +80,7 @@ def test_the_ceiling_is_a_failure_and_not_an_end() -> None:
     class Endless(Pages):
         def list_things(self, **parameters: Any) -> dict[str, Any]:
             self.asked.append(parameters)
-            return {"things": [1], "nextToken": str(len(self.asked))}
+            return {"things": [{"n": 1}], "nextToken": str(len(self.asked))}
 
     client = Endless()
     with pytest.raises(EndlessPages, match="did not end within 5 pages"):

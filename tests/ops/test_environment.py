@@ -27,6 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
         ("CSRF_TRUSTED_ORIGINS", "coverage.example.com", "https://coverage.example.com"),
         ("COVERAGE_REGIONS", "", "list-regions"),
         ("COVERAGE_REGIONS", "us-east-1,mars", "'mars' is not the name of a Region"),
+        ("COVERAGE_REGIONS", "us-east-١", "is not the name of a Region"),
+        ("COVERAGE_READ_ROLE_ARN", "$role", "ARN of an IAM role"),
+        ("CSRF_TRUSTED_ORIGINS", "http://[", "https://coverage.example.com"),
+        ("REDIS_URL", "redis://:pw@host:notaport/0", "its host or port cannot be read"),
+        ("DATABASE_URL", "postgres://[", "DATABASE_URL"),
+        ("DATABASE_URL", "sqlite:////proc/nowhere/y.db", "the folder of the database cannot be made"),
         ("COVERAGE_SYNC_MINUTES", "often", "must be a number"),
         ("COVERAGE_SYNC_MINUTES", "0", "between 1 and 1440"),
         ("COVERAGE_READ_ONLY", "maybe", "must be 1 or 0"),
@@ -44,6 +50,11 @@ def test_nonsense_stops_the_start(name: str, value: str, words: str) -> None:
     )
     assert ran.returncode == 1
     assert words in ran.stderr.strip().splitlines()[-1]
+
+
+def test_a_value_that_begins_with_a_dollar_is_that_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVERAGE_EXTERNAL_ID", "$abc")
+    assert environment.text("COVERAGE_EXTERNAL_ID") == "$abc"
 
 
 def test_the_command_line_shows_one_line_and_no_traceback() -> None:

@@ -156,3 +156,12 @@ def test_an_export_is_not_limited_to_a_page_and_keeps_group_and_order(as_viewer,
     assert [line["name"] for line in lines] == [f"web-{number:03}" for number in reversed(range(210))]
     with django_assert_num_queries(7):
         exported(as_viewer)
+
+
+@pytest.mark.parametrize("query", ["after=garbage", "before=x", "per=-1", "per=7", "code-after=garbage"])
+@pytest.mark.parametrize("tab", ["instances", "lambda", "accounts"])
+def test_a_file_refuses_the_places_that_its_page_refuses(as_viewer, tab, query):
+    if query.startswith("code-") and tab != "lambda":
+        return
+    assert as_viewer.get(f"/coverage/{tab}/?{query}").status_code == 400
+    assert as_viewer.get(f"/coverage/{tab}/export.csv?{query}").status_code == 400

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from aws.models import SyncScope
 from tests import factories
 from tests.reading import read
 
@@ -180,3 +181,12 @@ def test_everything_is_behind_the_login_and_leads_back(client, path):
 @pytest.mark.parametrize("path", ["/coverage/instances/", "/coverage/instances/export.csv", "/sync/"])
 def test_pages_only_answer_reads(as_viewer, method, path):
     assert getattr(as_viewer, method)(path).status_code == 405
+
+
+def test_the_sync_page_tells_how_many_rows_there_are_to_who_sees_them_all(as_viewer, as_account_viewer):
+    factories.run(factories.scope("coverage", factories.REGION, "AWS_EC2_INSTANCE"), read=4321, new=1234)
+    assert "4,321" in read(as_viewer.get("/sync/")).text
+    for path in ("/sync/", SyncScope.objects.latest("pk").get_absolute_url()):
+        page = read(as_account_viewer.get(path)).text
+        assert "4,321" not in page
+        assert "1,234" not in page

@@ -386,3 +386,50 @@ def test_an_administrator_that_became_a_member_deletes_nobody(
         assert run.outcome == RunOutcome.HELD
         assert f"The caller changed from {ADMIN}" in run.error
     assert len(present()) == 30
+
+
+STRANGE_ROWS = [
+    {"accountId": "a/b"},
+    {"accountId": "1234567890123"},
+    {"accountId": "１２３４５６７８９０１２"},
+    {"resourceType": "AWS_LAMBDA_FUNCTION"},
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE_ROWS)
+def test_a_row_that_cannot_be_what_was_asked_for_fails_the_read_and_is_not_stored(
+    organization: Organization, stand_in: StandIn, strange: dict[str, str]
+) -> None:
+    """Whose row it is decides who may see it, and its type decides which read may take it away."""
+    add_instances(organization, 2)
+    sync()
+    row = {
+        "accountId": MEMBER,
+        "resourceId": "i-strange",
+        "resourceType": "AWS_EC2_INSTANCE",
+        "scanType": "PACKAGE",
+        "scanStatus": {"statusCode": "ACTIVE", "reason": "SUCCESSFUL"},
+        **strange,
+    }
+    stand_in.faults.add(operation="ListCoverage", edit="add_rows", value=[row])
+    assert sync().outcome == RunOutcome.FAILED
+    assert "i-strange" not in present()
+    assert len(present()) == 2
+    assert set(AwsAccount.objects.values_list("account_id", flat=True)) <= {ADMIN, MEMBER}
+
+
+@pytest.mark.parametrize("rows", [["x"], [5], [None]])
+def test_rows_that_are_none_make_the_page_incomplete(
+    organization: Organization, stand_in: StandIn, rows: list[Any]
+) -> None:
+    add_instances(organization, 2)
+    stand_in.faults.add(operation="ListCoverage", edit="add_rows", value=rows)
+    run = sync()
+    assert (run.outcome, run.error_code) == (RunOutcome.FAILED, "IncompletePage")
+
+
+def test_a_token_that_is_no_text_is_not_from_aws(organization: Organization, stand_in: StandIn) -> None:
+    add_instances(organization, 2)
+    stand_in.faults.add(operation="ListCoverage", edit="set_token", value=5)
+    assert (run := sync()).outcome == RunOutcome.FAILED
+    assert "no text" in run.error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -93,3 +95,36 @@ def test_a_failed_read_takes_no_finding_away(organization: Organization, stand_i
     stand_in.faults.add(operation="ListFindings", edit=edit)
     assert sync_findings(REGION).outcome == RunOutcome.FAILED
     assert Finding.objects.open().count() == 1
+
+
+ODD_NUMBERS = ["NaN", "Infinity", "123456789012345678901234567890"]
+
+
+@pytest.mark.parametrize("number", ODD_NUMBERS)
+def test_a_number_that_no_database_stores_loses_no_finding(
+    organization: Organization, stand_in: StandIn, number: str
+) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0")
+    organization.add_finding(instance)
+    plain = json.dumps({"findings": [{**_wire(organization), "odd": "NUMBER", "lone": "\ud800"}]})
+    stand_in.faults.add(operation="ListFindings", body=plain.replace('"NUMBER"', number).encode())
+    assert sync_findings(REGION).outcome == RunOutcome.COMPLETE
+    assert Finding.objects.get().is_cleaned
+
+
+def test_the_same_finding_listed_in_two_regions_is_one(organization: Organization, stand_in: StandIn) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0")
+    organization.add_finding(instance)
+    sync_findings(REGION)
+    plain = json.dumps({"findings": [_wire(organization)]})
+    stand_in.faults.add(operation="ListFindings", region="eu-west-1", body=plain.encode())
+    assert sync_findings("eu-west-1").outcome == RunOutcome.COMPLETE
+    assert Finding.objects.count() == 1
+
+
+def _wire(organization: Organization) -> dict[str, Any]:
+    """The finding as the stand-in sends it."""
+    from aws import session
+
+    client = session.inspector(REGION)
+    return dict(client.list_findings()["findings"][0])
