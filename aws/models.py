@@ -107,6 +107,10 @@ class RunQuerySet(models.QuerySet["SyncRun"]):
         """The run under way or, where none is, the last one."""
         return self.filter(generation=F("scope__generation"))
 
+    def that_pages_rest_on(self) -> Self:
+        """Not those that compare with AWS."""
+        return self.exclude(scope__what=What.COMPARISON)
+
     def complete(self) -> Self:
         return self.filter(outcome__in=[RunOutcome.COMPLETE, RunOutcome.SKIPPED])
 

@@ -100,11 +100,12 @@ def read_log(frame: Frame) -> ReadLog:
     if person is None or not frame.sees_something:
         return ReadLog([], [], Asking(GLOBAL, "", is_read=False), "", is_moving=False)
     latest = {run.scope_id: run for run in SyncRun.objects.latest_of_each_scope()}
-    requests = {request.region: request for request in SyncRequest.objects.all()}
+    asked = SyncRequest.objects.filter(region__in=[GLOBAL, *settings.COVERAGE_REGIONS])
+    requests = {request.region: request for request in asked}
     regions: dict[str, list[ScopeLine]] = {}
     for scope in fresh.scopes:
         regions.setdefault(scope.region, []).append(scope_line(scope, latest.get(scope.pk), fresh, person))
-    runs = SyncRun.objects.select_related("scope").order_by("-started_at", "-id")[:RUNS_SHOWN]
+    runs = SyncRun.objects.that_pages_rest_on().select_related("scope").order_by("-started_at", "-id")[:RUNS_SHOWN]
     return ReadLog(
         regions=[
             RegionReads(

@@ -192,7 +192,7 @@ def scope(request: Request, scope_id: int) -> HttpResponse:
     person, frame = person_of(request), frame_of(request)
     if not frame.sees_something:
         raise Http404
-    found = get_object_or_404(SyncScope, pk=scope_id)
+    found = get_object_or_404(SyncScope.objects.that_pages_rest_on(), pk=scope_id)
     line = scope_line(found, found.runs.filter(generation=found.generation).first(), frame.freshness, person)
     context = {
         "scope": found,

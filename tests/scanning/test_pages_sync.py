@@ -153,6 +153,13 @@ def test_a_region_that_is_read_no_more_is_not_called_late(as_viewer):
     assert "Read no more: COVERAGE_REGIONS does not name the Region" in page.text
 
 
+def test_the_comparison_with_aws_is_no_read(as_viewer):
+    comparison = factories.scope("comparison", "us-east-1")
+    factories.run(comparison)
+    assert "omparison" not in read(as_viewer.get("/sync/")).text
+    assert as_viewer.get(comparison.get_absolute_url()).status_code == 404
+
+
 def test_the_page_costs_the_same_for_any_number_of_scopes(as_viewer, django_assert_num_queries):
     for part in range(20):
         factories.run(factories.scope("coverage", "us-east-1", f"TYPE_{part}"))
