@@ -111,7 +111,7 @@ def draw_link(url: str, text: str = "") -> SafeString:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        return markup("{}", text or url)
+        return markup("{} ({})", text, url) if text and text != url else markup("{}", url)
     return markup('<a href="{}" rel="noopener noreferrer" target="_blank">{}</a>', url, text or url)
 
 

@@ -84,6 +84,21 @@ class ScanMode(models.TextChoices):
     EC2_AGENTLESS = "EC2_AGENTLESS", "Agentless"
 
 
+class ScanFrequency(models.TextChoices):
+    """How often the images in a repository are scanned."""
+
+    CONTINUOUS_SCAN = "CONTINUOUS_SCAN", "Continuous"
+    SCAN_ON_PUSH = "SCAN_ON_PUSH", "On push"
+    MANUAL = "MANUAL", "Manual"
+
+
+class CodeProvider(models.TextChoices):
+    """Where a code repository is."""
+
+    GITHUB = "GITHUB", "GitHub"
+    GITLAB_SELF_MANAGED = "GITLAB_SELF_MANAGED", "GitLab Self-Managed"
+
+
 class FindingType(models.TextChoices):
     PACKAGE_VULNERABILITY = "PACKAGE_VULNERABILITY", "Package vulnerability"
     CODE_VULNERABILITY = "CODE_VULNERABILITY", "Code vulnerability"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import TextChoices
 from django.http import QueryDict
 from django.utils.safestring import SafeString
 
@@ -24,7 +25,7 @@ from coverage_site.drawing import (
     markup,
 )
 from coverage_site.links import changed
-from scanning.choices import Kind, Platform, ResourceType, ScanMode, ScanType, Severity
+from scanning.choices import CodeProvider, Kind, Platform, ResourceType, ScanFrequency, ScanMode, ScanType, Severity
 from scanning.freshness import Freshness
 from scanning.models import CoveredResource, FindingCount
 from scanning.statuses import Status
@@ -208,7 +209,20 @@ def operating_system(row: CoveredResource, sheet: Sheet) -> SafeString:
 
 
 def platform_label(value: str) -> str:
-    return str(Platform(value or Platform.UNKNOWN).label) if not value or value in Platform else value
+    """LINUX as “Linux”, and what findings say more exactly: AMAZON_LINUX_2023 as “Amazon Linux 2023”."""
+    if not value or value in Platform:
+        return str(Platform(value or Platform.UNKNOWN).label)
+    words = value.split("_")
+    numbers = [word for word in words if word.isdigit()]
+    names = words[: len(words) - len(numbers)]
+    if names + numbers != words or not all(name in PLATFORM_WORDS for name in names):
+        return value
+    return " ".join([*(PLATFORM_WORDS[name] for name in names), ".".join(numbers)]).strip()
+
+
+PLATFORM_WORDS = {name.upper(): name for name in ("Amazon", "Linux", "Ubuntu", "Windows", "Server", "Debian", "Oracle")}
+PLATFORM_WORDS |= {name.upper(): name for name in ("macOS", "CentOS", "RHEL", "SLES", "SUSE", "Alpine", "Rocky")}
+PLATFORM_WORDS |= {"ALMALINUX": "AlmaLinux", "FEDORA": "Fedora", "BOTTLEROCKET": "Bottlerocket", "AL": "Amazon Linux"}
 
 
 def monitored_using(row: CoveredResource, sheet: Sheet) -> SafeString:
@@ -230,9 +244,24 @@ def fact(*path: str) -> Any:
 
     def draw(row: CoveredResource, sheet: Sheet) -> SafeString:
         value = metadata_value(row, *path)
-        return NOTHING if value in (None, "", [], {}) else markup("{}", value)
+        return NOTHING if value in (None, "", [], {}) else markup("{}", value_label(path[-1], str(value)))
 
     return draw
+
+
+VALUES: Mapping[str, type[TextChoices]] = {
+    "providerType": CodeProvider,
+    "scanFrequency": ScanFrequency,
+    "type": ResourceType,
+    "vendorSeverity": Severity,
+}
+"""AWS' keys whose values are enums."""
+
+
+def value_label(key: str, value: str) -> str:
+    """One of AWS' enum values in words; anything else as it is."""
+    enum = VALUES.get(key)
+    return str(enum(value).label) if enum and value in enum else value
 
 
 def metadata_value(row: CoveredResource, *path: str) -> Any:
@@ -277,9 +306,9 @@ def draw_findings(row: CoveredResource, counts: dict[str, int], sheet: Sheet) ->
     if not sheet.freshness.findings_are_known(row.region):
         return markup('<span class="quiet">{}</span>', "not read yet")
     is_any = any(counts.values())
-    if row.is_covered:
-        if not is_any and not row.was_scanned and row.kind == Kind.WAITING:
-            return markup('<span class="quiet">{}</span>', "not scanned yet")
+    if row.is_covered and not is_any and not row.was_scanned and row.kind == Kind.WAITING:
+        return markup('<span class="quiet">{}</span>', "not scanned yet")
+    if row.is_monitored:
         as_of = sheet.freshness.findings_as_of(row.region)
         mark = markup(" {}", old_mark(as_of, sheet.now)) if as_of else SafeString("")
         return draw_severities(counts, aged=bool(as_of)) + mark

@@ -16,12 +16,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import AwsAccount, Person
-from coverage_site.drawing import absolute, age_words, draw_full_time, draw_severities, draw_tags, draw_time
+from coverage_site.drawing import absolute, age_words, ago, draw_full_time, draw_severities, draw_tags, draw_time
 from coverage_site.links import changed, known
 from coverage_site.paging import page_of, read_cursor, read_order
 from scanning.choices import FindingStatus, ResourceType, ScanType
 from scanning.columns import EXCLUDING_TAGS, Sheet, counted_findings, draw_status, monitored_using, old_mark
 from scanning.facts import draw_facts
+from scanning.finding_details import percent
 from scanning.frame import Frame
 from scanning.models import CoverageCount, CoveredResource, CoveredResourceQuerySet, Finding, StatusChange
 from scanning.statuses import Status, status_of
@@ -101,6 +102,8 @@ def _lead(row: CoveredResource, now: datetime) -> str:
         return ""
     if row.gone_at:
         return f"Gone since {absolute(row.gone_at)}: AWS does not list it any more"
+    if row.is_covered and row.is_scanned_once and row.last_scanned_at:
+        return f"Scanned {scanned_for} once, {ago(row.last_scanned_at, now)}"
     if row.is_covered:
         return f"Scanned {scanned_for}".strip()
     if row.was_scanned:
@@ -140,8 +143,14 @@ def _history(rows: Sequence[CoveredResource]) -> list[Change]:
 @dataclass(frozen=True)
 class FindingLine:
     finding: Finding
+    epss: str
     fix: str
     evidence: SafeString
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether it says what only package vulnerabilities say."""
+        return bool(self.epss or self.fix or self.finding.exploit_available) or self.finding.score is not None
 
 
 @dataclass(frozen=True)
@@ -204,11 +213,13 @@ def _findings(query: QueryDict, person: Person, frame: Frame, rows: list[Covered
     pages.count = counts.get(status.value, 0)
     page = pages.page(_page_number(query.get("page", "1"), pages.num_pages))
     evidence = _evidence(rows, person, frame)
+    lines = [FindingLine(one, percent(one.epss), fix_of(one), evidence(one)) for one in page]
     was_scanned = any(row.was_scanned or row.is_covered for row in rows)
     sheet = Sheet(frame.freshness, {}, counted_findings(person, rows))
     severities = _sum([sheet.findings.get((_key(main), scan_type), {}) for scan_type in ScanType.values])
     return {
-        "findings": [FindingLine(one, fix_of(one), evidence(one)) for one in page],
+        "findings": lines,
+        "with_scores": any(line.has_scores for line in lines),
         "finding_page": page,
         "finding_groups": [
             FindingGroup(
@@ -222,7 +233,7 @@ def _findings(query: QueryDict, person: Person, frame: Frame, rows: list[Covered
         ],
         "finding_previous": changed(query, {"page": str(page.number - 1)}) if page.has_previous() else "",
         "finding_next": changed(query, {"page": str(page.number + 1)}) if page.has_next() else "",
-        "severities": draw_severities(severities, aged=not main.is_covered) if counts or was_scanned else "",
+        "severities": draw_severities(severities, aged=not main.is_monitored) if counts or was_scanned else "",
         "findings_are_known": frame.freshness.findings_are_known(main.region),
         "was_scanned": was_scanned,
         "findings_as_of": frame.freshness.findings_as_of(main.region),
@@ -258,7 +269,7 @@ def _evidence(rows: Sequence[CoveredResource], person: Person, frame: Frame) -> 
 
     def draw(finding: Finding) -> SafeString:
         row = by_scan_type.get(finding.scan_type)
-        if row is not None and row.is_covered and row.gone_at is None:
+        if row is not None and row.is_monitored and row.gone_at is None:
             return format_html('<span class="quiet">{}</span>', "current")
         at = (row.last_scanned_at if row is not None else None) or finding.last_observed_at
         return draw_time(at, now, "unknown")

@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from coverage_site.drawing import NOTHING, absolute, draw_link, draw_tags
-from scanning.columns import EXCLUDING_TAGS, platform_label, runtime_label
+from scanning.columns import EXCLUDING_TAGS, platform_label, runtime_label, value_label
 
 LABELS = {
     "amiId": "AMI",
@@ -27,6 +27,8 @@ LABELS = {
     "providerTypeVisibility": "Visibility",
     "ipV4Addresses": "IPv4 addresses",
     "ipV6Addresses": "IPv6 addresses",
+    "vm": "VM",
+    "vmInstance": "VM instance",
     "vpcId": "VPC",
     "subnetId": "Subnet",
     "iamInstanceProfileArn": "Instance profile",
@@ -121,6 +123,7 @@ def _draw_text(key: str, text: str) -> SafeString:
         return format_html("{}", runtime_label(text))
     if text.startswith(("http://", "https://")):
         return draw_link(text)
+    text = value_label(key, text)
     return format_html('<span class="id">{}</span>' if text.startswith("arn:") or _is_id(text) else "{}", text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,54 +18,41 @@ from scanning.facts import draw_facts, draw_value
 from scanning.freshness import Freshness
 from scanning.models import CoveredResource, Finding
 
-TOLD_ABOVE = {
-    "findingArn",
-    "awsAccountId",
-    "type",
-    "description",
-    "title",
-    "remediation",
-    "severity",
-    "status",
-    "firstObservedAt",
-    "lastObservedAt",
-    "updatedAt",
-    "inspectorScore",
-    "inspectorScoreDetails",
-    "fixAvailable",
-    "exploitAvailable",
-    "exploitabilityDetails",
-    "epss",
-    "resources",
-    "packageVulnerabilityDetails",
-    "networkReachabilityDetails",
-    "codeVulnerabilityDetails",
+Told = Mapping[str, "Told"] | None
+WHOLE: Told = None
+TOLD: Told = {
+    **dict.fromkeys(("findingArn", "awsAccountId", "type", "description", "title", "severity", "status", "resources")),
+    **dict.fromkeys(("firstObservedAt", "lastObservedAt", "updatedAt", "inspectorScore")),
+    **dict.fromkeys(("fixAvailable", "exploitAvailable")),
+    "remediation": {"recommendation": dict.fromkeys(("text", "Url", "url"))},
+    "inspectorScoreDetails": {
+        "adjustedCvss": {
+            **dict.fromkeys(("scoreSource", "cvssSource", "version", "score", "scoringVector")),
+            "adjustments": dict.fromkeys(("metric", "reason")),
+        }
+    },
+    "exploitabilityDetails": {"lastKnownExploitAt": WHOLE},
+    "epss": {"score": WHOLE},
+    "packageVulnerabilityDetails": {
+        **dict.fromkeys(("vulnerabilityId", "source", "sourceUrl", "vulnerablePackages", "relatedVulnerabilities")),
+        **dict.fromkeys(("vendorSeverity", "vendorCreatedAt", "vendorUpdatedAt", "referenceUrls")),
+        "cvss": dict.fromkeys(("baseScore", "scoringVector", "version", "source")),
+    },
+    "networkReachabilityDetails": {
+        "openPortRange": dict.fromkeys(("begin", "end")),
+        "protocol": WHOLE,
+        "networkPath": {"steps": dict.fromkeys(("componentId", "componentType", "componentArn"))},
+    },
+    "codeVulnerabilityDetails": {
+        "filePath": dict.fromkeys(("fileName", "filePath", "startLine", "endLine")),
+        **dict.fromkeys(("detectorId", "detectorName", "cwes", "detectorTags", "referenceUrls", "ruleId")),
+        "sourceLambdaLayerArn": WHOLE,
+    },
 }
-PACKAGE_TOLD = {
-    "vulnerabilityId",
-    "source",
-    "sourceUrl",
-    "vulnerablePackages",
-    "cvss",
-    "relatedVulnerabilities",
-    "vendorSeverity",
-    "vendorCreatedAt",
-    "vendorUpdatedAt",
-    "referenceUrls",
-}
-NETWORK_TOLD = {"openPortRange", "protocol", "networkPath"}
-CODE_TOLD = {
-    "filePath",
-    "detectorId",
-    "detectorName",
-    "cwes",
-    "detectorTags",
-    "referenceUrls",
-    "ruleId",
-    "sourceLambdaLayerArn",
-}
+"""What the page tells in a place of its own. What is not here is told under “More that AWS says”."""
 PACKAGE_COLUMNS = {"name", "version", "fixedInVersion", "packageManager", "filePath", "remediation"}
 YES_NO = {"YES": "Yes", "NO": "No", "PARTIAL": "Partly"}
+NO_VERSION = {"", "NotAvailable"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +72,8 @@ class Score:
     version: str
     score: str
     vector: str
+    cvss_source: str = ""
+    """Whose CVSS Inspector adjusted, where that is not the source of the score."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +104,9 @@ class FindingDetails:
             return "Closed: AWS found that it does not apply any more, or that its resource is gone."
         if finding.status == FindingStatus.SUPPRESSED:
             return "Suppressed: a suppression rule hides it from the lists of AWS."
+        if self.row is not None and self.row.is_covered and self.row.is_scanned_once:
+            at = f", on {absolute(self.row.last_scanned_at)}" if self.row.last_scanned_at else ""
+            return f"Its image was scanned once, when it was pushed{at}: whether this still applies is not known."
         if self.row is not None and not self.row.is_covered:
             seen = f"since {absolute(self.row.last_scanned_at)}" if self.row.last_scanned_at else "as far as is known"
             return f"Its resource has not been scanned {seen}: whether this still applies is not known."
@@ -145,14 +137,17 @@ class FindingDetails:
     def overview(self) -> list[tuple[str, object]]:
         finding, now = self.finding, self.freshness.now
         exploited = _dict(self.detail.get("exploitabilityDetails")).get("lastKnownExploitAt")
+        of_packages = [
+            ("Inspector score", "" if finding.score is None else f"{finding.score:g}"),
+            ("EPSS", percent(finding.epss)),
+            ("Exploit available", YES_NO.get(finding.exploit_available, finding.exploit_available)),
+            ("Last known exploit", draw_full_time(_time(exploited), now) if exploited else ""),
+            ("Fix available", YES_NO.get(finding.fix_available, finding.fix_available)),
+        ]
         return [
             ("Type", finding.type_label),
             ("Status", finding.status_label),
-            ("Inspector score", _number(finding.score)),
-            ("EPSS", f"{finding.epss:.2%}" if finding.epss is not None else NOTHING),
-            ("Exploit available", YES_NO.get(finding.exploit_available, finding.exploit_available) or NOTHING),
-            ("Last known exploit", draw_full_time(_time(exploited), now, "none known")),
-            ("Fix available", YES_NO.get(finding.fix_available, finding.fix_available) or NOTHING),
+            *((label, value or NOTHING) for label, value in of_packages if value or self.is_package),
             ("First observed", draw_full_time(finding.first_observed_at, now, "not said")),
             ("Last observed", draw_full_time(finding.last_observed_at, now, "not said")),
             ("Updated", draw_full_time(finding.updated_at, now, "not said")),
@@ -179,7 +174,7 @@ class FindingDetails:
                 "Source",
                 draw_link(source, str(package.get("source") or source)) if source else package.get("source") or NOTHING,
             ),
-            ("Vendor severity", package.get("vendorSeverity") or NOTHING),
+            ("Vendor severity", draw_value("vendorSeverity", package.get("vendorSeverity"))),
             ("Published by vendor", draw_full_time(_time(package.get("vendorCreatedAt")), now, "not said")),
             ("Updated by vendor", draw_full_time(_time(package.get("vendorUpdatedAt")), now, "not said")),
             ("Related", ", ".join(map(str, _list(package.get("relatedVulnerabilities")))) or NOTHING),
@@ -191,7 +186,7 @@ class FindingDetails:
             VulnerablePackage(
                 name=str(one.get("name") or ""),
                 installed=_version(one),
-                fixed=str(one.get("fixedInVersion") or ""),
+                fixed=self._fixed(str(one.get("fixedInVersion") or "")),
                 manager=str(one.get("packageManager") or ""),
                 path=str(one.get("filePath") or ""),
                 remediation=str(one.get("remediation") or ""),
@@ -200,14 +195,19 @@ class FindingDetails:
             for one in _dicts(self._package.get("vulnerablePackages"))
         ]
 
+    def _fixed(self, version: str) -> str:
+        if version not in NO_VERSION:
+            return version
+        return "none" if version or self.finding.fix_available == "NO" else "not known"
+
     @property
     def scores(self) -> list[Score]:
-        return [_score(one) for one in _dicts(self._package.get("cvss"))]
+        return [_score(one, "baseScore", "source") for one in _dicts(self._package.get("cvss"))]
 
     @property
     def adjusted(self) -> Score | None:
         found = _dict(_dict(self.detail.get("inspectorScoreDetails")).get("adjustedCvss"))
-        return _score(found) if found else None
+        return _score(found, "score", "scoreSource") if found else None
 
     @property
     def adjustments(self) -> list[tuple[str, str]]:
@@ -236,8 +236,8 @@ class FindingDetails:
     def ports(self) -> str:
         ports = _dict(self._network.get("openPortRange"))
         begin, end = ports.get("begin"), ports.get("end")
-        which = str(begin) if begin == end else f"{begin}–{end}"
-        return f"{self._network.get('protocol') or ''} {which}".strip() if begin is not None else ""
+        which = "" if begin is None and end is None else str(begin) if begin == end else f"{begin}–{end}"
+        return f"{self._network.get('protocol') or ''} {which or 'ports not given'}".strip()
 
     @property
     def steps(self) -> list[Step]:
@@ -267,8 +267,10 @@ class FindingDetails:
         start, end = file.get("startLine"), file.get("endLine")
         lines = str(start) if start == end else f"{start}–{end}"
         detector = str(self._code.get("detectorName") or "")
+        path, name = str(file.get("filePath") or ""), str(file.get("fileName") or "")
+        said = path if path.endswith(name) else f"{name} in {path}" if path else name
         return [
-            ("File", draw_value("fileName", file.get("filePath") or file.get("fileName"))),
+            ("File", draw_value("fileName", said)),
             ("Lines", lines if start is not None else NOTHING),
             ("Detector", detector or NOTHING),
             ("Detector id", draw_value("detectorId", self._code.get("detectorId"))),
@@ -287,12 +289,20 @@ class FindingDetails:
     @property
     def rest(self) -> SafeString:
         """What AWS says and nothing above has told: a new key must not stay invisible."""
-        rest = {key: value for key, value in self.detail.items() if key not in TOLD_ABOVE}
-        package = {key: value for key, value in self._package.items() if key not in PACKAGE_TOLD}
-        network = {key: value for key, value in self._network.items() if key not in NETWORK_TOLD}
-        code = {key: value for key, value in self._code.items() if key not in CODE_TOLD}
-        rest |= package | network | code
-        return draw_facts(rest) if rest else SafeString("")
+        left = _untold(self.detail, TOLD)
+        return draw_facts(left) if isinstance(left, dict) and left else SafeString("")
+
+
+def _untold(value: Any, told: Told) -> Any:
+    """What of a value is not told elsewhere: in the same shape, without what is; empty if nothing is left."""
+    if told is None:
+        return {}
+    if isinstance(value, list):
+        return [left for left in (_untold(one, told) for one in value) if left not in ({}, [])]
+    if not isinstance(value, dict):
+        return value
+    left = {key: _untold(one, told[key]) if key in told else one for key, one in value.items()}
+    return {key: one for key, one in left.items() if key not in told or one not in ({}, [], "", None)}
 
 
 def _left_over(facts: dict[str, Any], told: Iterable[str]) -> SafeString:
@@ -307,15 +317,15 @@ def _version(package: dict[str, Any]) -> str:
     return f"{written}-{release}" if release else written
 
 
-def _score(found: dict[str, Any]) -> Score:
-    score = found.get("score", found.get("baseScore"))
-    source = found.get("source") or found.get("scoreSource") or found.get("cvssSource")
+def _score(found: dict[str, Any], key: str, source_key: str) -> Score:
+    score, source, cvss_source = found.get(key), str(found.get(source_key) or ""), str(found.get("cvssSource") or "")
     vector, version = str(found.get("scoringVector") or ""), str(found.get("version") or "")
-    return Score(str(source or ""), version, "" if score is None else str(score), vector)
+    shown = "" if score is None else str(score)
+    return Score(source or cvss_source, version, shown, vector, cvss_source if source != cvss_source else "")
 
 
-def _number(value: float | None) -> object:
-    return NOTHING if value is None else f"{value:g}"
+def percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.2%}"
 
 
 def _time(value: object) -> datetime | None:

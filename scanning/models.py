@@ -14,7 +14,7 @@ from django.db.models.functions import StrIndex
 from django.urls import reverse
 
 from accounts.models import AccountRows, Person
-from scanning.choices import NOT_COVERED, FindingStatus, FindingType, ResourceType, ScanType, Severity
+from scanning.choices import NOT_COVERED, FindingStatus, FindingType, ResourceType, ScanFrequency, ScanType, Severity
 from scanning.statuses import Status, status_of
 
 NEVER = datetime(1900, 1, 1, tzinfo=UTC)
@@ -109,7 +109,10 @@ def resource_url(region: str, account_id: str, resource_id: str) -> str:
 
 
 class CoveredResource(models.Model):
-    """One row of ListCoverage: a resource under one scan type. AWS' own facts stay in `metadata`, in AWS' words."""
+    """One row of ListCoverage: a resource under one scan type.
+
+    AWS' own facts stay in `metadata`, in AWS' words: resourceMetadata, and what else the row says that has no field.
+    """
 
     region = models.CharField(max_length=32)
     account_id = models.CharField(max_length=12)
@@ -178,9 +181,9 @@ class CoveredResource(models.Model):
 
     @property
     def heading(self) -> str:
-        """The label by which one tells it from its neighbours: an image has its tag or digest behind its repository."""
+        """What people call it, else the end of its id. An image has its tag or digest behind its repository."""
         if self.resource_type != ResourceType.AWS_ECR_CONTAINER_IMAGE or not self.name:
-            return self.label
+            return self.name or self.resource_id.rpartition("/")[2] or self.resource_id
         if isinstance(self.tags, list) and self.tags:
             return f"{self.name}:{self.tags[0]}"
         return f"{self.name}@{self.resource_id.rpartition('/')[2][:19]}"
@@ -197,6 +200,17 @@ class CoveredResource(models.Model):
     @property
     def is_covered(self) -> bool:
         return self.group not in NOT_COVERED
+
+    @property
+    def is_scanned_once(self) -> bool:
+        """An image scanned when it was pushed and not again, though AWS calls it active."""
+        is_image = self.resource_type == ResourceType.AWS_ECR_CONTAINER_IMAGE
+        return is_image and ScanFrequency.SCAN_ON_PUSH in self.status_reason + " " + self.scan_frequency
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether Inspector would notice by itself that a finding began or ended to apply."""
+        return self.is_covered and not self.is_scanned_once
 
     @property
     def was_scanned(self) -> bool:

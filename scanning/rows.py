@@ -28,6 +28,12 @@ SCAN_TYPES = {
 }
 
 
+WRITTEN = b"2"
+"""Part of the content hash: a row of ours that says more than before is written anew at the next read."""
+TOLD = {"accountId", "resourceType", "resourceId", "scanType", "scanMode", "lastScannedAt"}
+"""What of a coverage row has a field of its own."""
+
+
 class CoverageKey(NamedTuple):
     """What identifies a coverage row within one Region and resource type."""
 
@@ -38,7 +44,7 @@ class CoverageKey(NamedTuple):
 
 def to_row(item: Mapping[str, Any], region: str) -> CoveredResource:
     """One row of ListCoverage, as it came over the wire. Raises ReadError if it lacks what identifies it."""
-    item, digest, is_cleaned = _storable(item, map_version())
+    item, digest, is_cleaned = _storable(item, map_version() + WRITTEN)
     account_id = _account_id(item, "accountId")
     resource_type, scan_type = (_required(item, key) for key in ("resourceType", "scanType"))
     resource_id = shorten(_required(item, "resourceId"), LONGEST_ID)
@@ -62,7 +68,7 @@ def to_row(item: Mapping[str, Any], region: str) -> CoveredResource:
         platform=_platform(metadata),
         last_scanned_at=last_scanned_at,
         tags=tags,
-        metadata=metadata,
+        metadata=_left_over(item) | metadata,
         name=name,
         group=shown.group,
         status_key=shown.key[:100],
@@ -133,6 +139,14 @@ def _storable(item: Mapping[str, Any], salt: bytes) -> tuple[Mapping[str, Any], 
         item, is_cleaned = clean(item), True
         content = json.dumps(item, sort_keys=True, default=str).encode()
     return item, blake2b(content, digest_size=16, key=salt).digest(), is_cleaned
+
+
+def _left_over(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What else AWS says of the row: the provider and its ids, and whatever it adds."""
+    left = {key: value for key, value in item.items() if key not in {*TOLD, "scanStatus", "resourceMetadata"}}
+    if status := {k: v for k, v in _dict(item.get("scanStatus")).items() if k not in {"statusCode", "reason"}}:
+        left["scanStatus"] = status
+    return left
 
 
 def _required(item: Mapping[str, Any], key: str) -> str:

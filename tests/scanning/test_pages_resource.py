@@ -91,11 +91,75 @@ def test_findings_stand_worst_first_with_the_age_of_their_evidence(as_viewer):
     assert page.column("Title") == ["CVE-2026-1 - openssl", "Port 22 is reachable", "CVE-2026-3 - zlib"]
     assert page.column("Severity") == ["Critical", "High", "Low"]
     assert page.column("Evidence") == ["9 days ago", "current", "9 days ago"]
-    assert page.column("EPSS") == ["0.92", "—", "—"]
+    assert page.column("EPSS") == ["92.30%", "—", "—"]
     assert page.column("Score") == ["9.1", "—", "3.1"]
     assert page.column("Exploit") == ["Yes", "—", "No"]
     assert page.column("Fix") == ["openssl 1.1.1k → 1.1.1w", "—", "no fixed version"]
     assert "Active 3 Suppressed 0 Closed 0" in page.text
+
+
+@pytest.mark.parametrize("how", [{"reason": "SCAN_FREQUENCY_SCAN_ON_PUSH"}, {"frequency": "SCAN_ON_PUSH"}])
+def test_what_was_scanned_once_on_push_is_as_old_as_that_scan(as_viewer, how):
+    row = factories.image("shop/web", tags=["v1"], scanned=timezone.now() - 40 * DAY, **how)
+    found = factories.finding(row, "CRITICAL")
+    page = read(as_viewer.get(row.get_absolute_url()))
+    assert page.column("Evidence") == ["40 days ago"]
+    assert "Activated (On push) Scanned for packages once, 40 days ago" in page.text
+    listed = read(as_viewer.get("/coverage/images/"))
+    assert listed.column("Findings C H M L") == ["1 – – – as of 40 days ago"]
+    assert "scanned once, when it was pushed, on" in read(as_viewer.get(found.get_absolute_url())).text
+    unscathed = factories.image("shop/web", tags=["v2"], scanned=timezone.now() - 40 * DAY, **how)
+    assert "None, as of the last scan on" in read(as_viewer.get(unscathed.get_absolute_url())).text
+
+
+def test_how_it_is_monitored_is_told_of_any_type_that_has_it(as_viewer):
+    row = factories.resource(
+        "Microsoft.Compute/virtualMachines", "/subscriptions/1/vm-7", scanMode="VM_INSPECTOR_AGENT_BASED"
+    )
+    page = read(as_viewer.get(row.get_absolute_url()))
+    assert "Monitored using Agent-based (Inspector agent)" in page.text
+    assert "› vm-7 vm-7 /subscriptions/1/vm-7" in page.text
+
+
+def test_what_has_no_scores_has_no_columns_for_them(as_viewer):
+    row = factories.instance("web", scanned=timezone.now())
+    factories.finding(row, type="NETWORK_REACHABILITY", inspectorScore=None, title="Port 22 is reachable")
+    page = read(as_viewer.get(row.get_absolute_url()))
+    assert list(page.rows[0]) == ["Title", "Severity", "First seen", "Evidence"]
+    text = read(as_viewer.get(page.links["Port 22 is reachable"])).text
+    assert not [word for word in ("EPSS", "Exploit", "exploit", "Fix available", "Inspector score") if word in text]
+
+
+def test_values_of_aws_are_told_in_words(as_viewer):
+    row = factories.instance("web", scanned=timezone.now())
+    details = {**factories.package_details("CVE-2026-1"), "vendorSeverity": "HIGH"}
+    details["vulnerablePackages"][0].pop("fixedInVersion")
+    found = factories.finding(
+        row,
+        fixAvailable="NO",
+        packageVulnerabilityDetails=details,
+        resources=[
+            {
+                "type": row.resource_type,
+                "id": row.resource_id,
+                "details": {"awsEc2Instance": {"platform": "AMAZON_LINUX_2023", "type": "t3.large"}},
+            }
+        ],
+    )
+    text = read(as_viewer.get(found.get_absolute_url())).text
+    for said in (
+        "Platform Amazon Linux 2023",
+        "Type t3.large",
+        "Type EC2 instance",
+        "Vendor severity High",
+        "openssl 1.1.1k-6.el8 none OS",
+    ):
+        assert said in text
+    repository = factories.repository("shop/web", frequency="MANUAL")
+    assert "Scan frequency Manual" in read(as_viewer.get(repository.get_absolute_url())).text
+    project = {"codeRepository": {"projectName": "web", "providerType": "GITLAB_SELF_MANAGED"}}
+    factories.resource("CODE_REPOSITORY", "p-1", scan_type="CODE", metadata=project)
+    assert read(as_viewer.get("/coverage/code-repositories/")).column("Provider") == ["GitLab Self-Managed"]
 
 
 def test_suppressed_and_closed_findings_are_one_click_away(as_viewer):
