@@ -19,12 +19,21 @@ from accounts.models import (
     RegionalAccountQuerySet,
     ScanTypeStatus,
 )
+from accounts.summary import SUSPENDED, is_activated, is_member
 from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
 
-ALL, SOMETHING_OFF, NOT_MEMBERS = "all", "something-off", "not-members"
-GROUPS = {ALL: "All", SOMETHING_OFF: "Something off", NOT_MEMBERS: "Not members"}
+ALL, SOMETHING_OFF, NOT_ACTIVATED, NOT_MEMBERS = "all", "something-off", "not-activated", "not-members"
+GROUPS = {ALL: "All", SOMETHING_OFF: "Something off", NOT_ACTIVATED: "Not activated", NOT_MEMBERS: "Not members"}
+EXPECTED = ("EC2", "ECR", "LAMBDA", "LAMBDA_CODE")
+"""The scan types whose being off is a gap: code repositories and machine images are for those who use them."""
+MEANINGS = {
+    SOMETHING_OFF: "EC2, ECR, Lambda standard or Lambda code scanning is off in at least one Region",
+    NOT_ACTIVATED: "Members without any activated scan type; suspended accounts are left out",
+    NOT_MEMBERS: "In the organization and no member of Inspector; suspended accounts are left out",
+}
+"""What a group holds, told on hover."""
 UNKNOWN = "UNKNOWN"
 STATUSES = {**{status.value: str(status.label) for status in Status}, UNKNOWN: "Unknown"}
 STATES = {state.value: str(state.label) for state in AccountState}
@@ -185,9 +194,11 @@ def told_types(regions: Sequence[str]) -> QuerySet[ScanTypeStatus]:
 def group_condition(group: str, regions: Sequence[str], read_regions: Sequence[str]) -> Q:
     """What makes an account one of a group. Where nothing was read, nobody is known not to be a member."""
     if group == SOMETHING_OFF:
-        return Q(Exists(told_types(regions).exclude(status__in=ON)))
+        return Q(Exists(told_types(regions).filter(scan_type__in=EXPECTED).exclude(status__in=ON)))
+    if group == NOT_ACTIVATED:
+        return is_member(regions) & ~SUSPENDED & ~is_activated(regions)
     if group == NOT_MEMBERS:
-        return ~Q(Exists(in_regions(regions).associated())) if read_regions else Q(pk__in=[])
+        return ~is_member(regions) & ~SUSPENDED if read_regions else Q(pk__in=[])
     return Q()
 
 

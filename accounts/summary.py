@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
@@ -27,6 +28,20 @@ class ActivationSummary:
         return self.listed - self.activated
 
 
+SUSPENDED = Q(state__in=[AccountState.SUSPENDED, AccountState.PENDING_CLOSURE, AccountState.CLOSED])
+
+
+def is_member(regions: Sequence[str]) -> Q:
+    """Inspector counts it among its accounts in at least one of the Regions."""
+    return Q(Exists(RegionalAccount.objects.associated().filter(account_id=OuterRef("account_id"), region__in=regions)))
+
+
+def is_activated(regions: Sequence[str]) -> Q:
+    """At least one scan type is ENABLED in at least one of the Regions."""
+    statuses = ScanTypeStatus.objects.filter(status=Status.ENABLED)
+    return Q(Exists(statuses.filter(account_id=OuterRef("account_id"), region__in=regions)))
+
+
 def organization_is_known() -> bool:
     """Whether AWS Organizations could be read: otherwise accounts that never joined Inspector are not known of."""
     return SyncScope.objects.of(What.ORGANIZATION).filter(state=ScopeState.OK).exists()
@@ -37,15 +52,10 @@ def activation_summary(person: Person, regions: list[str], account_ids: list[str
     accounts = AwsAccount.objects.visible_to(person).present()
     if account_ids is not None:
         accounts = accounts.filter(account_id__in=account_ids)
-    of_account = {"account_id": OuterRef("account_id"), "region__in": regions}
-    suspended = Q(state__in=[AccountState.SUSPENDED, AccountState.PENDING_CLOSURE, AccountState.CLOSED])
-    numbers = accounts.annotate(
-        is_member=Exists(RegionalAccount.objects.associated().filter(**of_account)),
-        is_activated=Exists(ScanTypeStatus.objects.filter(status=Status.ENABLED, **of_account)),
-    ).aggregate(
-        listed=Count("pk", filter=Q(is_member=True) & ~suspended),
-        activated=Count("pk", filter=Q(is_member=True, is_activated=True) & ~suspended),
-        not_members=Count("pk", filter=Q(is_member=False) & ~suspended),
-        suspended=Count("pk", filter=suspended),
+    numbers = accounts.aggregate(
+        listed=Count("pk", filter=is_member(regions) & ~SUSPENDED),
+        activated=Count("pk", filter=is_member(regions) & ~SUSPENDED & is_activated(regions)),
+        not_members=Count("pk", filter=~is_member(regions) & ~SUSPENDED),
+        suspended=Count("pk", filter=SUSPENDED),
     )
     return ActivationSummary(**numbers, denominator_known=organization_is_known())

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.activation_views import selection_of
 from accounts.details import account_context
 from accounts.exports import exported
-from accounts.forms import GROUPS, AccountFilters, group_condition, is_account_id
+from accounts.forms import GROUPS, MEANINGS, AccountFilters, group_condition, is_account_id
 from accounts.lists import Scopes, automatic_activation, read_sheet, scan_types_shown
 from accounts.models import AwsAccount, AwsAccountQuerySet, Person, RegionalAccount
 from accounts.tables import SORTS, AccountTable
@@ -119,6 +119,7 @@ def _group_links(filters: AccountFilters, counts: dict[str, int]) -> list[dict[s
         {
             "value": group,
             "label": label,
+            "meaning": MEANINGS.get(group, ""),
             "count": counts[group],
             "address": changed(filters.query, {"group": group, "after": None, "before": None}),
         }

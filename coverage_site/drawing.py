@@ -120,7 +120,7 @@ def draw_tags(tags: object, *, excluding: frozenset[str] = frozenset(), most: in
     if not isinstance(tags, (dict, list)) or not tags:
         return NOTHING
     if isinstance(tags, dict):
-        lines = sorted((str(key), f"{key}: {value}") for key, value in tags.items())
+        lines = sorted((str(key), f"{key}: {value}" if value != "" else str(key)) for key, value in tags.items())
     else:
         lines = [("", str(tag)) for tag in tags]
     lines.sort(key=lambda line: line[0] not in excluding)
@@ -134,4 +134,5 @@ def draw_tags(tags: object, *, excluding: frozenset[str] = frozenset(), most: in
         )
     )
     left = len(lines) - len(shown)
-    return drawn + markup('<span class="quiet">+{} more</span>', left) if left else drawn
+    rest = ", ".join(text for _, text in lines[len(shown) :])
+    return drawn + markup('<span class="quiet" title="{}">+{}</span>', rest, left) if left else drawn

@@ -70,6 +70,8 @@ class Heading:
     address: str = ""
     aria_sort: str = ""
     second: Heading | None = None
+    meaning: str = ""
+    """What the column says, told on hover, on focus and to screen readers."""
 
     @property
     def column_sort(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
+from accounts.forms import NOT_ACTIVATED
 from accounts.summary import activation_summary
 from coverage_site.drawing import noun_for
 from coverage_site.links import changed
@@ -33,7 +34,7 @@ def accounts_tiles(frame: Frame) -> list[Tile]:
     return [
         Tile(
             key="accounts-tile",
-            address=reverse("accounts") + changed(frame.shared_query, {}),
+            address=reverse("accounts") + changed(frame.shared_query, {"group": NOT_ACTIVATED}),
             number=f"{found.not_activated:,}" if found.listed else "—",
             label=f"{noun_for(found.not_activated if found.listed else 0, 'accounts')} not activated",
             note=" · ".join([of if found.listed else "none read yet", *beside]),

@@ -40,7 +40,7 @@ MARKS = {
     Kind.IDLE: "off",
 }
 EXCLUDING_TAGS = frozenset({"InspectorEc2Exclusion", "InspectorExclusion", "InspectorCodeExclusion"})
-TAGS_IN_A_CELL = 3
+TAGS_IN_A_CELL = 2
 SHORT_DIGEST = 12
 
 ResourceKey = tuple[str, str, str]
@@ -117,7 +117,10 @@ def image(row: CoveredResource, sheet: Sheet) -> SafeString:
     """An image is called by its tag, an untagged one by its digest."""
     digest = short_digest(row.resource_id)
     tags = [str(tag) for tag in row.tags] if isinstance(row.tags, list) else []
-    return _named(row, tags[0], digest, sheet) if tags else _named(row, digest, "", sheet)
+    if not tags:
+        return _named(row, digest, "", sheet)
+    more = markup(' <span class="quiet" title="{}">+{}</span>', ", ".join(tags[1:]), len(tags) - 1) if tags[1:] else ""
+    return _named(row, tags[0], digest, sheet, more)
 
 
 def short_digest(resource_id: str) -> str:
@@ -126,8 +129,10 @@ def short_digest(resource_id: str) -> str:
     return f"{scheme}:{value[:SHORT_DIGEST]}" if colon else digest
 
 
-def _named(row: CoveredResource, label: str, below: str, sheet: Sheet) -> SafeString:
+def _named(row: CoveredResource, label: str, below: str, sheet: Sheet, more: SafeString | str = "") -> SafeString:
     link = markup('<a href="{}" title="{}">{}</a>', row.get_absolute_url(), row.resource_id, label)
+    if more:
+        link += more
     if row.missing_since:
         shape = '{} <span class="missing" title="Absent from what AWS listed since {}">missing</span>'
         link = markup(shape, link, absolute(row.missing_since))
@@ -269,6 +274,12 @@ def metadata_value(row: CoveredResource, *path: str) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def commit(row: CoveredResource, sheet: Sheet) -> SafeString:
+    """The commit that was scanned last, as short as people write it."""
+    value = str(metadata_value(row, "codeRepository", "lastScannedCommitId") or "")
+    return markup('<span class="id" title="{}">{}</span>', value, value[:SHORT_DIGEST]) if value else NOTHING
 
 
 def runtime(row: CoveredResource, sheet: Sheet) -> SafeString:

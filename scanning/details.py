@@ -16,7 +16,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import AwsAccount, Person
-from coverage_site.drawing import absolute, age_words, ago, draw_full_time, draw_severities, draw_tags, draw_time
+from coverage_site.drawing import (
+    absolute,
+    age_words,
+    ago,
+    draw_full_time,
+    draw_severities,
+    draw_tags,
+    draw_time,
+    noun_for,
+)
 from coverage_site.links import changed, known
 from coverage_site.paging import page_of, read_cursor, read_order
 from scanning.choices import FindingStatus, ResourceType, ScanType
@@ -221,6 +230,7 @@ def _findings(query: QueryDict, person: Person, frame: Frame, rows: list[Covered
         "findings": lines,
         "with_scores": any(line.has_scores for line in lines),
         "finding_page": page,
+        "finding_noun": noun_for(pages.count, "findings"),
         "finding_groups": [
             FindingGroup(
                 value,
@@ -304,10 +314,12 @@ def _images(query: QueryDict, person: Person, frame: Frame, repository: CoveredR
         QueryDict(),
         explained_at=reverse("coverage", args=["images"]),
     )
+    image_count = rows.count()
     exclude = ("repository_name", "account", "region", "tags")
     return {
         "images": ImageTable(page.rows, sheet, order=order, exclude=exclude) if page.rows else None,
-        "image_count": rows.count(),
+        "image_count": image_count,
+        "image_noun": noun_for(image_count, "images"),
         "images_previous": changed(query, {"before": page.previous, "after": None}) if page.previous else "",
         "images_next": changed(query, {"after": page.next, "before": None}) if page.next else "",
     }

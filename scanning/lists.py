@@ -46,6 +46,10 @@ class TabList:
         return f"{self.listed:,} {noun_for(self.listed, self.spec.noun)}"
 
     @property
+    def noun(self) -> str:
+        return noun_for(self.total, self.spec.noun)
+
+    @property
     def shown(self) -> int:
         return len(self.table.data.data)
 
@@ -56,6 +60,7 @@ class GroupLink:
     label: str
     address: str
     count: str
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -150,13 +155,23 @@ def _counts(spec: TabTable, rows: CoveredResourceQuerySet, filters: CoverageFilt
     return dict(rows.order_by().values_list("group").annotate(Count("id")))
 
 
+MEANINGS: Mapping[str, str] = {
+    Group.SCANNING: "What Inspector monitors and scans now, or will by itself",
+    Group.NOT_SCANNING: "What Inspector lists and does not monitor and scan now; each with its reason",
+    Group.ACTIVATED: "Repositories that Inspector is configured to monitor and scan",
+    Group.NOT_ACTIVATED: "Repositories that Inspector is not configured to monitor and scan; each with its reason",
+}
+"""What a group holds, told on hover and to screen readers."""
+
+
 def group_links(tab: CoverageTab, filters: CoverageFilters, lists: Sequence[TabList]) -> list[GroupLink]:
     """The groups, each with how many rows the filters leave in it: one number a table."""
     links = []
     for value, label in ((ALL, "All"), *((group.value, str(group.label)) for group in tab.groups)):
         counts = [sum(a.counts.values()) if value == ALL else a.counts.get(value, 0) for a in lists]
         address = changed(filters.query, {"group": value, "about": None, **FROM_THE_FIRST_PAGE})
-        links.append(GroupLink(value, label, address, " + ".join(f"{count:,}" for count in counts)))
+        number = " + ".join(f"{count:,}" for count in counts)
+        links.append(GroupLink(value, label, address, number, MEANINGS.get(value, "")))
     return links
 
 

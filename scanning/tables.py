@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import django_tables2 as tables
@@ -31,11 +32,12 @@ class Column(tables.Column):  # type: ignore[misc]
     """A column whose cells are drawn by one function. tables2 would inspect, resolve and render each cell by itself,
     which costs ten times as much."""
 
-    def __init__(self, verbose_name: str, draw: Draw, *, sort: str = "", css: str = "") -> None:
+    def __init__(self, verbose_name: str, draw: Draw, *, sort: str = "", css: str = "", meaning: str = "") -> None:
         super().__init__(verbose_name=verbose_name, orderable=False, empty_values=())
         self.draw = draw
         self.sort = sort
         self.css = css
+        self.meaning = meaning
 
 
 class CoverageTable(tables.Table):  # type: ignore[misc]
@@ -69,9 +71,10 @@ class CoverageTable(tables.Table):  # type: ignore[misc]
     def _heading(self, column: Column) -> Heading:
         label = self.status_label if column.sort == "status" else str(column.verbose_name)
         if not column.sort or not self.order:
-            return Heading(label, column.css)
+            return Heading(label, column.css, meaning=column.meaning)
         sort, query = SORTS[column.sort], self.sheet.query
-        return sorting(label, sort, self.order, query, css=column.css, prefix=self.query_prefix)
+        heading = sorting(label, sort, self.order, query, css=column.css, prefix=self.query_prefix)
+        return replace(heading, meaning=column.meaning)
 
     def body(self) -> SafeString:
         shapes = [(column.draw, f'<td class="{column.css}">' if column.css else "<td>") for column in self.drawn]
@@ -97,15 +100,25 @@ def _status() -> Column:
 
 
 def _not_scanned_for() -> Column:
-    return Column("Not scanned for", columns.not_scanned_for, sort="not_scanned_for")
+    meaning = "Since the last scan, or since this dashboard first saw what was never scanned"
+    return Column("Not scanned for", columns.not_scanned_for, sort="not_scanned_for", meaning=meaning)
 
 
 def _last_scanned() -> Column:
-    return Column("Last scanned", columns.last_scanned, sort="last_scanned")
+    meaning = "When Inspector last checked it for vulnerabilities: how often depends on the scan method"
+    return Column("Last scanned", columns.last_scanned, sort="last_scanned", meaning=meaning)
 
 
 def _findings() -> Column:
-    return Column("Findings", columns.findings, css="findings")
+    meaning = "Active findings: critical, high, medium, low. Dashed: as old as the last scan"
+    return Column("Findings", columns.findings, css="findings", meaning=meaning)
+
+
+def _tags(label: str) -> Column:
+    return Column(label, columns.tags, css="wrap", meaning="They show what is excluded from scans by a tag")
+
+
+MONITORED = "Whether Inspector scans it by an agent or without one"
 
 
 class InstanceTable(CoverageTable):
@@ -118,8 +131,8 @@ class InstanceTable(CoverageTable):
     not_scanned_for = _not_scanned_for()
     last_scanned = _last_scanned()
     operating_system = Column("Operating system", columns.operating_system)
-    monitored_using = Column("Monitored using", columns.monitored_using)
-    tags = Column("EC2 instance tags", columns.tags, css="wrap")
+    monitored_using = Column("Monitored using", columns.monitored_using, css="narrow", meaning=MONITORED)
+    tags = _tags("EC2 instance tags")
     findings = _findings()
 
 
@@ -152,7 +165,7 @@ class FunctionTable(CoverageTable):
     status = _status()
     not_scanned_for = _not_scanned_for()
     last_scanned = _last_scanned()
-    tags = Column("Resource tags", columns.tags, css="wrap")
+    tags = _tags("Resource tags")
     findings = _findings()
 
 
@@ -164,7 +177,7 @@ class CodeRepositoryTable(CoverageTable):
     status = _status()
     not_scanned_for = _not_scanned_for()
     last_scanned = _last_scanned()
-    commit = Column("Last scanned commit", columns.fact("codeRepository", "lastScannedCommitId"), css="id")
+    commit = Column("Last scanned commit", columns.commit)
     findings = _findings()
 
 
@@ -178,7 +191,7 @@ class MachineImageTable(CoverageTable):
     not_scanned_for = _not_scanned_for()
     last_scanned = _last_scanned()
     operating_system = Column("Operating system", columns.operating_system)
-    tags = Column("Tags", columns.tags, css="wrap")
+    tags = _tags("Tags")
     findings = _findings()
 
 
@@ -193,5 +206,5 @@ class OtherTable(CoverageTable):
     status = _status()
     not_scanned_for = _not_scanned_for()
     last_scanned = _last_scanned()
-    tags = Column("Tags", columns.tags, css="wrap")
+    tags = _tags("Tags")
     findings = _findings()

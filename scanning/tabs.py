@@ -57,6 +57,8 @@ class CoverageTab:
     tables: tuple[TabTable, ...]
     why: str
     definition: str
+    doc: str
+    """Where AWS says more about how these are scanned."""
     groups: tuple[Group, Group] = SCANNING
     status_tab: str = OTHER
     is_always_shown: bool = False
@@ -79,6 +81,7 @@ class CoverageTab:
 
 
 R, S = ResourceType, ScanType
+GUIDE = "https://docs.aws.amazon.com/inspector/latest/user/"
 
 TABS = (
     CoverageTab(
@@ -91,6 +94,7 @@ TABS = (
             " architecture that Inspector does not support, is stopped, or is excluded by a tag."
         ),
         definition="EC2 instances that Inspector lists and does not monitor and scan now.",
+        doc=f"{GUIDE}scanning-ec2.html",
         status_tab="instances",
         is_always_shown=True,
     ),
@@ -104,6 +108,7 @@ TABS = (
             " when scanning is being switched off."
         ),
         definition="ECR repositories that Inspector lists and is not configured to monitor and scan.",
+        doc=f"{GUIDE}scanning-ecr.html",
         groups=ACTIVATION,
         status_tab="repositories",
         is_always_shown=True,
@@ -119,6 +124,7 @@ TABS = (
             " monitored."
         ),
         definition="Container images in ECR that Inspector lists and does not monitor and scan now.",
+        doc=f"{GUIDE}scanning-ecr.html",
         status_tab="images",
         is_always_shown=True,
     ),
@@ -137,6 +143,7 @@ TABS = (
             " supported."
         ),
         definition="Lambda functions that Inspector lists and is not configured to scan.",
+        doc=f"{GUIDE}scanning-lambda.html",
         status_tab="lambda",
         is_always_shown=True,
     ),
@@ -149,6 +156,7 @@ TABS = (
             " associated with it, or when Inspector does not support its languages."
         ),
         definition="Code repositories that Inspector lists and does not scan now.",
+        doc=f"{GUIDE}supported.html",
     ),
     CoverageTab(
         "machine-images",
@@ -156,6 +164,7 @@ TABS = (
         (TabTable(MachineImageTable, (R.MACHINE_IMAGE,), "machine images"),),
         why="A machine image lands here when Inspector cannot read it or does not support its operating system.",
         definition="Amazon machine images that Inspector lists and does not scan now.",
+        doc=f"{GUIDE}scanning-machine-images.html",
     ),
     CoverageTab(
         "azure",
@@ -175,6 +184,7 @@ TABS = (
         ),
         why="A resource in Azure lands here when Inspector's connection does not reach it or it does not support it.",
         definition="Resources in Azure that Inspector lists and does not scan now.",
+        doc=f"{GUIDE}supported.html",
     ),
     CoverageTab(
         "gcp",
@@ -189,6 +199,7 @@ TABS = (
             " does not support it."
         ),
         definition="Resources in Google Cloud that Inspector lists and does not scan now.",
+        doc=f"{GUIDE}supported.html",
     ),
     CoverageTab(
         "other",
@@ -196,6 +207,7 @@ TABS = (
         (TabTable(OtherTable, (), "other resources"),),
         why="These are resource types that Inspector has added and that this dashboard has no tab for.",
         definition="Resources of other types that Inspector lists and does not scan now.",
+        doc=f"{GUIDE}scanning-resources.html",
     ),
 )
 

@@ -201,14 +201,34 @@ def test_the_tile_counts_members_and_names_the_others(as_viewer, organization):
 
 
 def test_groups_have_counts_and_are_links(as_viewer, organization):
+    factories.scan_types("222200001111", REGION, "DISABLED")
+    factories.account("222200001111", "idle")
+    factories.account("333300001111", "stranger")
     page = read(as_viewer.get(PAGE))
-    assert [page.links[label] for label in ("All 3", "Something off 1", "Not members 1")] == [
+    assert [page.links[label] for label in ("All 5", "Something off 2", "Not activated 1", "Not members 1")] == [
         "?group=all",
         "?group=something-off",
+        "?group=not-activated",
         "?group=not-members",
     ]
-    assert names(as_viewer, "?group=something-off") == ["search-prod"]
-    assert names(as_viewer, "?group=not-members") == ["sandbox"]
+    assert names(as_viewer, "?group=something-off") == ["idle", "search-prod"]
+    assert names(as_viewer, "?group=not-members") == ["stranger"]
+
+
+def test_the_tile_leads_to_the_accounts_that_it_counts(as_viewer, organization):
+    factories.scan_types("222200001111", REGION, "DISABLED")
+    factories.account("222200001111", "idle")
+    page = read(as_viewer.get("/coverage/instances/"))
+    assert "1 account not activated of 3 members · 1 suspended" in page.text
+    tile = next(href for text, href in page.links.items() if "account not activated" in text)
+    assert tile == "/coverage/accounts/?group=not-activated"
+    assert read(as_viewer.get(tile)).rows[0]["Account id"].startswith("idle")
+
+
+def test_what_only_some_use_is_nothing_that_is_off(as_viewer, organization):
+    for region in (REGION, OTHER_REGION):
+        factories.scan_types(SEARCH, region, CODE_REPOSITORY="DISABLED", AMI="DISABLED")
+    assert names(as_viewer, "?group=something-off") == []
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ def test_a_package_vulnerability(as_viewer, instance):
     assert page.links["https://example.com/advice"] == "https://example.com/advice"
     assert page.links["https://www.openssl.org/news/secadv/"]
     assert page.links["NVD"].startswith("https://nvd.nist.gov/")
+    for document in ("findings-understanding", "findings-types", "findings-understanding-severity"):
+        assert f"https://docs.aws.amazon.com/inspector/latest/user/{document}.html" in page.links.values()
 
 
 def test_a_network_reachability(as_viewer, instance):

@@ -224,3 +224,44 @@ def test_an_empty_list_says_whether_inspector_lists_nothing_or_filters_hide_it(a
     hidden = read(as_viewer.get("/coverage/instances/?q=nothing-like-it"))
     assert "The filters hide what is listed: 1 instance" in hidden.text
     assert hidden.links["Clear the filters"] == "?"
+
+
+@pytest.mark.parametrize(
+    ("address", "document"),
+    [
+        ("/coverage/instances/?group=not-scanning", "scanning-ec2"),
+        ("/coverage/repositories/?group=not-activated", "scanning-ecr"),
+        ("/coverage/images/?group=not-scanning", "scanning-ecr"),
+        ("/coverage/lambda/?group=not-scanning", "scanning-lambda"),
+        ("/coverage/machine-images/?group=not-scanning", "scanning-machine-images"),
+        ("/coverage/code-repositories/?group=not-scanning", "supported"),
+        ("/coverage/accounts/", "activate-scans"),
+        ("/coverage/accounts/", "managing-multiple-accounts"),
+    ],
+)
+def test_each_list_leads_to_what_aws_says_of_it(as_viewer, address, document):
+    links = read(as_viewer.get(address)).links.values()
+    assert f"https://docs.aws.amazon.com/inspector/latest/user/{document}.html" in links
+
+
+def test_columns_and_groups_say_what_they_mean(as_viewer):
+    factories.instance("web")
+    html = read(as_viewer.get("/coverage/instances/")).html
+    for meaning in (
+        "When Inspector last checked it for vulnerabilities: how often depends on the scan method",
+        "Whether Inspector scans it by an agent or without one",
+        "They show what is excluded from scans by a tag",
+        "What Inspector monitors and scans now, or will by itself",
+        "What Inspector lists and does not monitor and scan now; each with its reason",
+    ):
+        assert f'title="{meaning}" aria-description="{meaning}"' in html
+
+
+def test_one_is_not_several(as_viewer):
+    row = factories.instance("web")
+    factories.finding(row)
+    assert "1 of 1 instance" in read(as_viewer.get("/coverage/instances/")).text
+    text = read(as_viewer.get("/coverage/instances/")).text + read(as_viewer.get(row.get_absolute_url())).text
+    assert "1 of 1 finding" in text
+    assert "1 of 1 instances" not in text
+    assert "1 of 1 findings" not in text
