@@ -171,8 +171,8 @@ def _vulnerability(random: Random, number: int, kind: str, package: tuple[str, .
     published = 1_650_000_000.0 + random.randint(0, 140_000_000)
     packages = [_package(random, kind, package, version, fixed, fixable)]
     if random.random() < 0.4:
-        packages.append(packages[0] | {"name": f"{name}-libs"})
-    source = "NVD" if kind == "library" else random.choice(("AMAZON_LINUX", "UBUNTU_CVE", "REDHAT_CVE", "DEBIAN_CVE"))
+        packages.append(packages[0] | {"name": f"{name.removesuffix('-libs')}-devel"})
+    source = "NVD" if kind == "library" else "AMAZON_LINUX"
     details: dict[str, Any] = {
         "title": f"{identifier} - " + ", ".join(one["name"] for one in packages),
         "description": f"A flaw was found in {name} before {fixed}: it {flaw}.",

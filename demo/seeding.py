@@ -41,6 +41,7 @@ class Seeding:
         self.ids = iter(ids)
         self.places: dict[str, list[tuple[str, str]]] = {}
         self.place_weights: dict[str, list[float]] = {}
+        self.dealt_tags: set[tuple[int, str]] = set()
         self.odd_names: Iterator[str] = cycle(words.ODD_NAMES)
         self.vulnerabilities = {
             kind: [(severity, details) for one, severity, details in vulnerabilities() if one == kind]
@@ -166,7 +167,9 @@ class Seeding:
         for number, (region, account_id) in enumerate(self.deal_places("EC2", count)):
             status = deck.deal()
             role = random.choice(words.INSTANCE_ROLES)
-            name = next(self.odd_names) if number % 71 == 5 else f"{role}-{random.randint(1, 99):02}"
+            name = f"{role}-{random.randint(1, 99):02}"
+            if number % 71 == 5:
+                name = f"{name} {next(self.odd_names)}"[:256]
             tags = self.tags(number)
             if status.reason == "EXCLUDED_BY_TAG":
                 tags["InspectorEc2Exclusion"] = "" if number % 2 else "true"
@@ -223,7 +226,7 @@ class Seeding:
         pulled = self.now - random.uniform(0, 90) * DAY
         image = self.organization.add_image(
             repository=repository,
-            tags=self.image_tags(number),
+            tags=self.image_tags(number, repository),
             code=status.code,
             reason=status.reason,
             last_scanned_at=self.scanned_at(status),
@@ -235,8 +238,17 @@ class Seeding:
             image.row["resourceMetadata"].pop("ecrRepository")
         self.seed_findings(image, 4.4, "os" if number % 3 else "library")
 
-    def image_tags(self, number: int) -> list[str] | None:
-        """No tag, one, or several."""
+    def image_tags(self, number: int, repository: Resource) -> list[str] | None:
+        """No tag, one, or several; none that another image in the repository has."""
+        for _ in range(20):
+            tags = self.some_tags(number)
+            if not tags or not any((repository.serial, tag) in self.dealt_tags for tag in tags):
+                self.dealt_tags |= {(repository.serial, tag) for tag in tags or ()}
+                return tags
+            number += 1
+        return None
+
+    def some_tags(self, number: int) -> list[str] | None:
         random = self.random
         if number % 6 == 4:
             return None
@@ -297,6 +309,8 @@ class Seeding:
             raw["lastScannedAt"] = last
         raw["scanStatus"] = {"statusCode": status.code, "reason": status.reason}
         resource = self.organization.add_resource(region=region, accountId=account_id, **raw)
+        if resource.resource_type == "CODE_REPOSITORY" and last is None:
+            resource.metadata["codeRepository"].pop("lastScannedCommitId")
         if resource.resource_type == "CODE_REPOSITORY" and last is not None:
             for severity, details in self.random.sample(code_weaknesses(), 2):
                 self.add_finding(resource, "CODE_VULNERABILITY", severity, details)

@@ -6,6 +6,13 @@ function reveal(root) {
   root.querySelectorAll("[data-copy-link]").forEach((button) => { button.hidden = false; });
 }
 
+// On a phone the tabs scroll sideways: the current one stands where it is seen.
+function showCurrentTab() {
+  const tabs = document.querySelector(".tabs");
+  const current = tabs && tabs.querySelector("[aria-current]");
+  if (current) tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2;
+}
+
 function say(text) {
   const toast = document.getElementById("toast");
   toast.textContent = text;
@@ -13,7 +20,10 @@ function say(text) {
   say.timer = setTimeout(() => { toast.textContent = ""; }, 6000);
 }
 
-document.addEventListener("DOMContentLoaded", () => reveal(document));
+document.addEventListener("DOMContentLoaded", () => {
+  reveal(document);
+  showCurrentTab();
+});
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy-link]");
@@ -47,6 +57,7 @@ document.addEventListener("htmx:beforeSwap", () => {
 });
 document.addEventListener("htmx:afterSettle", () => {
   reveal(document);
+  showCurrentTab();
   openPickers.forEach((id) => {
     const picker = document.getElementById(id);
     if (picker) picker.open = true;

@@ -46,6 +46,13 @@ def rows(live_server):
         "details": {"awsLambdaFunction": {"codeSha256": "9" * 64, "layers": ["a" * 80]}},
     }
     deep = factories.finding(function, resources=[described])
+    steps = [{"componentType": "AWS::EC2::InternetGateway", "componentId": "igw-" + "1" * 17}]
+    reachable = {"openPortRange": {"begin": 22, "end": 22}, "protocol": "TCP", "networkPath": {"steps": steps}}
+    network = factories.finding(
+        broken, type="NETWORK_REACHABILITY", inspectorScore=None, networkReachabilityDetails=reachable
+    )
+    project = {"projectName": "shop/web", "providerType": "GITHUB", "lastScannedCommitId": "0" * 40}
+    factories.resource("CODE_REPOSITORY", "p-1", scan_type="CODE", metadata={"codeRepository": project}, scanned=now)
     factories.run(factories.scope("coverage", "us-east-1", "AWS_EC2_INSTANCE"), read=1415)
     for region in (factories.REGION, factories.OTHER_REGION):
         factories.administered(region)
@@ -61,6 +68,7 @@ def rows(live_server):
         "repositories": "/coverage/repositories/",
         "images": "/coverage/images/",
         "lambda": "/coverage/lambda/",
+        "code repositories": "/coverage/code-repositories/",
         "empty list": "/coverage/machine-images/",
         "instance": broken.get_absolute_url(),
         "repository": repository.get_absolute_url(),
@@ -68,6 +76,7 @@ def rows(live_server):
         "function": function.get_absolute_url(),
         "finding": found.get_absolute_url(),
         "deep finding": deep.get_absolute_url(),
+        "network finding": network.get_absolute_url(),
         "sync": "/sync/",
         "login": "/login/",
     }
