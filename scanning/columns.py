@@ -132,7 +132,7 @@ def short_digest(resource_id: str) -> str:
 def _named(row: CoveredResource, label: str, below: str, sheet: Sheet, more: SafeString | str = "") -> SafeString:
     link = markup('<a href="{}" title="{}">{}</a>', row.get_absolute_url(), row.resource_id, label)
     if more:
-        link += more
+        link = link + markup("{}", more)
     if row.missing_since:
         shape = '{} <span class="missing" title="Absent from what AWS listed since {}">missing</span>'
         link = markup(shape, link, absolute(row.missing_since))
