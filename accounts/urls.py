@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from allauth.account.views import login
+from allauth.mfa.base.views import authenticate
+from allauth.mfa.webauthn.views import login_webauthn
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import activation_views, views
+from accounts import activation_views, security_views, single_sign_on, views
 
 urlpatterns = [
-    path("login/", LoginView.as_view(), name="login"),
+    # Names with a prefix are those that allauth looks up.
+    path("login/", login, name="account_login"),
+    path("login/code/", authenticate, name="mfa_authenticate"),
+    path("login/passkey/", login_webauthn, name="mfa_login_webauthn"),
+    path("login/sso/", single_sign_on.begin, name="single-sign-on"),
+    path("login/sso/callback/", single_sign_on.end, name="single-sign-on-callback"),
     path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
+    path("security/", security_views.index, name="mfa_index"),
+    path("security/password/", security_views.change_password, name="account_change_password"),
+    path("security/app/", security_views.add_app, name="mfa_activate_totp"),
+    path("security/app/code.svg", security_views.qr_code, name="totp-qr-code"),
+    path("security/app/remove/", security_views.remove_app, name="mfa_deactivate_totp"),
+    path("security/passkeys/add/", security_views.add_passkey, name="mfa_add_webauthn"),
+    path("security/passkeys/<int:pk>/remove/", security_views.remove_passkey, name="mfa_remove_webauthn"),
+    path("security/recovery-codes/", security_views.recovery_codes, name="mfa_view_recovery_codes"),
+    path("security/recovery-codes/new/", security_views.new_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("security/confirm/", security_views.confirm, name="account_reauthenticate"),
+    path("security/confirm/code/", security_views.confirm_by_code, name="mfa_reauthenticate"),
+    path("security/confirm/passkey/", security_views.confirm_by_passkey, name="mfa_reauthenticate_webauthn"),
     path("coverage/accounts/", views.accounts, name="accounts"),
     path("coverage/accounts/export.csv", views.export, name="accounts-export"),
     path("activation/", activation_views.requests, name="activations"),

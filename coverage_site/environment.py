@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -96,6 +97,38 @@ def metrics_token() -> str:
     if (token or path) and len(token) < SHORTEST_TOKEN:
         raise ImproperlyConfigured(f"COVERAGE_METRICS_TOKEN is too weak: give at least {SHORTEST_TOKEN} characters.")
     return token
+
+
+@dataclass(frozen=True)
+class SingleSignOn:
+    """The OpenID Connect provider that people may log in with."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
+
+
+def single_sign_on(*, plain_http: bool) -> SingleSignOn | None:
+    """None without an issuer. The secret may stand in a file."""
+    issuer, client_id = text("COVERAGE_OIDC_ISSUER"), text("COVERAGE_OIDC_CLIENT_ID")
+    path = text("COVERAGE_OIDC_CLIENT_SECRET_FILE")
+    secret = content_of("COVERAGE_OIDC_CLIENT_SECRET_FILE", path) if path else text("COVERAGE_OIDC_CLIENT_SECRET")
+    name = text("COVERAGE_OIDC_NAME") or "single sign-on"
+    if not issuer:
+        if client_id or secret:
+            raise ImproperlyConfigured("COVERAGE_OIDC_ISSUER is missing: give the address of the identity provider.")
+        return None
+    parts = urlsplit(issuer)
+    if parts.scheme not in ({"http", "https"} if plain_http else {"https"}) or not parts.netloc or parts.query:
+        raise ImproperlyConfigured(
+            f"COVERAGE_OIDC_ISSUER must be an address such as https://login.example.com, not {issuer!r}."
+        )
+    if not client_id or not secret:
+        raise ImproperlyConfigured(
+            "COVERAGE_OIDC_CLIENT_ID and COVERAGE_OIDC_CLIENT_SECRET (or …_FILE) must be set with COVERAGE_OIDC_ISSUER."
+        )
+    return SingleSignOn(issuer, client_id, secret, name)
 
 
 def content_of(name: str, path: str) -> str:

@@ -44,9 +44,15 @@ PATTERNS = (
 
 def own_secrets() -> list[str]:
     """What this process knows and nobody may read in a log: the longest first, as one may hold another."""
-    names = ("SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "COVERAGE_METRICS_TOKEN")
+    names = (
+        "SECRET_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "COVERAGE_METRICS_TOKEN",
+        "COVERAGE_OIDC_CLIENT_SECRET",
+    )
     found = {os.environ.get(name, "").strip() for name in names}
-    for name in ("SECRET_KEY_FILE", "COVERAGE_METRICS_TOKEN_FILE"):
+    for name in ("SECRET_KEY_FILE", "COVERAGE_METRICS_TOKEN_FILE", "COVERAGE_OIDC_CLIENT_SECRET_FILE"):
         if path := os.environ.get(name, "").strip():
             try:
                 with open(path, encoding="utf-8") as file:

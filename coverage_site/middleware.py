@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
@@ -15,6 +18,8 @@ from django_htmx.middleware import HtmxDetails
 from coverage_site.request_ids import new_id, request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+BEGAN, USED = "began", "used"
+"""Where a session keeps when its person logged in, and when it was last used."""
 
 
 def request_ids(get_response: GetResponse) -> GetResponse:
@@ -62,3 +67,31 @@ def login_for_fragments(get_response: GetResponse) -> GetResponse:
         return HttpResponse(status=204, headers={"HX-Redirect": target})
 
     return respond
+
+
+class EndOldSessions:
+    """End a session a day after its login, however busy it was; keep one that is used from ending before.
+
+    A session ends by itself when it was not used for the hours of the settings: its use is written down at most once
+    in five minutes. Views that need no login are left alone: they must answer while the database is away.
+    """
+
+    WRITTEN_EVERY = 5 * 60
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> None:
+        if not getattr(view, "login_required", True):
+            return
+        began = request.session.get(BEGAN)
+        if not isinstance(began, int | float):
+            return
+        now = time.time()
+        if now - began > settings.COVERAGE_SESSION_LONGEST.total_seconds():
+            logout(request)
+        elif now - request.session.get(USED, began) > self.WRITTEN_EVERY:
+            request.session[USED] = now

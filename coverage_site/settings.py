@@ -30,6 +30,8 @@ COVERAGE_READ_ONLY = environment.switch("COVERAGE_READ_ONLY", default=True)
 COVERAGE_WRITE_ROLE_ARN = environment.role_arn("COVERAGE_WRITE_ROLE_ARN")
 COVERAGE_ALLOW_DEACTIVATION = environment.switch("COVERAGE_ALLOW_DEACTIVATION", default=False)
 COVERAGE_SECOND_PERSON = environment.switch("COVERAGE_SECOND_PERSON", default=False)
+COVERAGE_SESSION_IDLE = timedelta(hours=environment.number("COVERAGE_SESSION_IDLE_HOURS", 8, at_least=0.1, at_most=720))
+COVERAGE_SESSION_LONGEST = timedelta(hours=environment.number("COVERAGE_SESSION_HOURS", 24, at_least=0.1, at_most=720))
 COVERAGE_MOST_ACCOUNTS = int(environment.number("COVERAGE_MOST_ACCOUNTS", 500, at_least=1, at_most=10_000))
 COVERAGE_SYNC_EVERY = timedelta(minutes=environment.number("COVERAGE_SYNC_MINUTES", 15, at_least=1, at_most=1440))
 COVERAGE_REQUESTS_PER_SECOND = environment.number("COVERAGE_REQUESTS_PER_SECOND", 5, at_least=0.1, at_most=1000)
@@ -51,6 +53,10 @@ INSTALLED_APPS = [
     "django_tables2",
     "django_htmx",
     "csp",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
     "aws",
     "accounts",
     "scanning",
@@ -67,8 +73,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "coverage_site.middleware.login_for_fragments",
+    "coverage_site.middleware.EndOldSessions",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -100,9 +108,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "login"
+LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -123,7 +130,7 @@ STORAGES = {
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "coverage_site.caching.RedisOrMemory",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "coverage",
     }
@@ -138,7 +145,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not plain_http
 SESSION_COOKIE_NAME = "sessionid" if plain_http else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if plain_http else "__Host-csrftoken"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 8 * 60 * 60
+SESSION_COOKIE_AGE = int(COVERAGE_SESSION_IDLE.total_seconds())
 SESSION_SAVE_EVERY_REQUEST = False
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = environment.switch("COVERAGE_SSL_REDIRECT", default=not plain_http)
@@ -164,6 +171,33 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+
+# --- Logging in: name and password with a second factor, or single sign-on; nobody signs up
+
+ACCOUNT_ADAPTER = "accounts.adapters.LocalLogin"
+ACCOUNT_FORMS = {"login": "accounts.login_forms.LoginForm"}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # Only the person's other sessions end.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
+# For each of our addresses, names and people, counted in the cache that all processes share.
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
+
+MFA_ADAPTER = "accounts.adapters.SecondFactor"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = plain_http
+
+COVERAGE_OIDC = environment.single_sign_on(plain_http=plain_http)
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SingleSignOn"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_QUERY_EMAIL = False
+SOCIALACCOUNT_STORE_TOKENS = False
 
 # --- Celery: the database remembers what was done; the broker may lose or repeat a task
 
