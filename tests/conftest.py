@@ -105,3 +105,11 @@ def as_person(db) -> Callable:
 @pytest.fixture
 def as_viewer(viewer, as_person):
     return as_person(viewer)
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits() -> None:
+    """Attempts to log in are counted for the address, which all tests share."""
+    from django.core.cache import cache
+
+    cache.clear()

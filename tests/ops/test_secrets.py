@@ -14,6 +14,7 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "canary/aws+secret/0123456789",
     "AWS_SESSION_TOKEN": "canary+session/token+0123456789==",
     "COVERAGE_METRICS_TOKEN": "canary-metrics-token-0123456789",
+    "COVERAGE_OIDC_CLIENT_SECRET": "canary-oidc-client-secret-0123456789",
 }
 
 
@@ -38,6 +39,8 @@ def test_no_secret_is_in_logs_pages_signals_tasks_or_the_database(
         REDIS_URL=valkey.url,
         LOG_LEVEL="DEBUG",
         COVERAGE_LOG_FORMAT=form,
+        COVERAGE_OIDC_ISSUER="https://login.example.com",
+        COVERAGE_OIDC_CLIENT_ID="dashboard",
         COVERAGE_READ_ROLE_ARN="arn:aws:iam::999900001111:role/reader",
         **SECRETS,
     )
