@@ -91,4 +91,4 @@ def test_an_app_is_set_up_with_the_picture(page):
     page.get_by_role("button", name="Confirm").click()
     picture = page.get_by_alt_text("The key below as a picture")
     expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.naturalWidth") > 0
+    page.wait_for_function("document.querySelector('img').naturalWidth > 0")
