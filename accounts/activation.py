@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -43,8 +45,11 @@ from accounts.models import (
 )
 from accounts.preview import SWITCHABLE, Preview, Wish, preview
 from aws import session
-from aws.errors import THROTTLED, ServiceError, describe, error_code, is_answer, request_id
+from aws.errors import THROTTLED, describe, error_code, is_answer, request_id
 from aws.guards import MOST_ACCOUNTS, NotAllowed
+
+if TYPE_CHECKING:
+    from mypy_boto3_inspector2 import Inspector2Client
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,19 @@ LEASE = timedelta(minutes=2)
 FIRST_LOOK = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(minutes=5)
 SETTLES_WITHIN = timedelta(minutes=60)
+MOVING = (
+    "state",
+    "status",
+    "client_token",
+    "attempts",
+    "not_before",
+    "sent_at",
+    "settled_at",
+    "error_code",
+    "error_message",
+    "aws_request_id",
+)
+"""The fields of an item that change on its way."""
 FIRST_WAVE = 5
 PAUSE = timedelta(minutes=5)
 MOST_ATTEMPTS = 6
@@ -204,17 +222,31 @@ def approve(request: ActivationRequest, person: Person, ip: str | None = None) -
     if accounts - set(AwsAccount.objects.visible_to(person).values_list("account_id", flat=True)):
         raise Refused("This request reaches accounts that you may not change.")
     with transaction.atomic():
+        now = timezone.now()
         waiting = ActivationRequest.objects.filter(pk=request.pk, state=RequestState.WAITING)
-        if not waiting.update(state=RequestState.CONFIRMED, approved_by=person, approved_at=timezone.now()):
+        if not waiting.update(state=RequestState.CONFIRMED, approved_by=person, approved_at=now):
             raise Refused("This request does not wait for anybody any more.")
+        # The pause between two waves begins now, and not when it was asked for.
+        request.items.update(not_before=F("not_before") + (now - request.created_at))
         audit.record(Event.APPROVED, person.get_username(), ip=ip, request=request.pk)
 
 
 def cancel(request: ActivationRequest, person: Person, ip: str | None = None) -> int:
-    """Give up what was not sent yet. Returns how many items; what AWS was already asked for goes on."""
+    """Give up what was not sent yet, in the accounts that this person sees. Returns how many items.
+
+    What AWS was already asked for goes on. The request's row is locked: a worker claims what it sends first.
+    """
     with transaction.atomic():
-        given_up = request.items.filter(state=ItemState.PLANNED).update(
-            state=ItemState.CANCELLED, settled_at=timezone.now(), error_message=f"Cancelled by {person.get_username()}."
+        ActivationRequest.objects.select_for_update().get(pk=request.pk)
+        given_up = (
+            request.items.filter(state=ItemState.PLANNED)
+            .visible_to(person)
+            .update(
+                state=ItemState.CANCELLED,
+                settled_at=timezone.now(),
+                not_before=None,
+                error_message=f"Cancelled by {person.get_username()}.",
+            )
         )
         if given_up:
             audit.record(Event.CANCELLED, person.get_username(), ip=ip, request=request.pk, subject=f"{given_up} items")
@@ -222,9 +254,10 @@ def cancel(request: ActivationRequest, person: Person, ip: str | None = None) ->
     return given_up
 
 
-def retry(request: ActivationRequest, person: Person, ip: str | None = None) -> Wish:
-    """What failed of a request, as a new wish: it is previewed and confirmed like any other."""
-    failed = request.items.filter(state__in=[ItemState.REFUSED, ItemState.CANCELLED]).exclude(scan_type=MEMBERSHIP)
+def retry(request: ActivationRequest, person: Person) -> Wish:
+    """What failed of a request in the accounts that this person sees, as a new wish: previewed like any other."""
+    failed = request.items.filter(state__in=[ItemState.REFUSED, ItemState.CANCELLED]).visible_to(person)
+    failed = failed.exclude(scan_type=MEMBERSHIP)
     return Wish(
         Action(request.action),
         tuple(sorted(set(failed.values_list("account_id", flat=True)))),
@@ -243,24 +276,60 @@ def follow_up() -> list[int]:
     return sorted(set(due.values_list("request_id", flat=True)))
 
 
+class Overtaken(Exception):
+    """The lease was lost to another worker; this one may write and send nothing more."""
+
+
 def carry_out(request_pk: int) -> bool:
     """Do what is due of one request. False if another worker is at it. Running it twice sends nothing twice."""
-    if not _lease(request_pk):
+    lease = _Lease.take(request_pk)
+    if lease is None:
         return False
     request = ActivationRequest.objects.select_related("person").get(pk=request_pk)
     try:
         for region in sorted(set(request.items.due().values_list("region", flat=True))):
-            _Region(request, region).work()
-        _finish(request)
+            _Region(request, region, lease).work()
+        with lease.held():
+            _finish(request)
+    except Overtaken as overtaken:
+        log.warning("Request %s: %s", request_pk, overtaken)
     finally:
-        ActivationRequest.objects.filter(pk=request_pk).update(lease_until=None)
+        lease.give_back()
     return True
 
 
-def _lease(request_pk: int) -> bool:
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    requests = ActivationRequest.objects.filter(free, pk=request_pk, state=RequestState.CONFIRMED)
-    return bool(requests.update(lease_until=Now() + LEASE))
+@dataclass
+class _Lease:
+    """Who is at a request. The request's row is locked in every transaction that writes, so that it is a fence, too."""
+
+    request_pk: int
+    until: datetime
+
+    @classmethod
+    def take(cls, request_pk: int) -> _Lease | None:
+        confirmed = ActivationRequest.objects.filter(pk=request_pk, state=RequestState.CONFIRMED)
+        now = confirmed.values_list(Now(), flat=True).first()
+        if now is None:
+            return None
+        until = now + LEASE
+        free = Q(lease_until=None) | Q(lease_until__lt=now)
+        return cls(request_pk, until) if confirmed.filter(free).update(lease_until=until) else None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A transaction in which the lease is ours. It is renewed; Overtaken if somebody else has it."""
+        with transaction.atomic():
+            ours = ActivationRequest.objects.select_for_update().filter(pk=self.request_pk, lease_until=self.until)
+            now = ours.values_list(Now(), flat=True).first()
+            if now is None:
+                raise Overtaken("another worker has its lease.")
+            until = now + LEASE
+            ours.update(lease_until=until)
+            yield
+        self.until = until
+
+    def give_back(self) -> None:
+        ActivationRequest.objects.filter(pk=self.request_pk, lease_until=self.until).update(lease_until=None)
 
 
 @dataclass
@@ -269,6 +338,8 @@ class _Region:
 
     request: ActivationRequest
     region: str
+    lease: _Lease
+    items: dict[tuple[str, str], ActivationItem] = field(default_factory=dict)
     statuses: inspector.AccountStatuses = field(default_factory=inspector.AccountStatuses)
     members: dict[str, str] = field(default_factory=dict)
 
@@ -277,21 +348,26 @@ class _Region:
         return Action(self.request.action)
 
     def work(self) -> None:
-        items = list(self.request.items.due().filter(region=self.region))
+        self.items = {(item.account_id, item.scan_type): item for item in self.request.items.filter(region=self.region)}
+        items = [item for item in self.items.values() if item.is_due]
         try:
             self._read(items)
         except Exception as error:
             # Not to know the state is no reason to send: everything waits.
             log.warning("Request %s cannot look at %s: %s", self.request.pk, self.region, error)
-            for item in items:
-                _wait(item, message=describe(error), code=error_code(error))
+            with self.lease.held():
+                for item in items:
+                    _wait(item, message=describe(error), code=error_code(error))
             return
-        for item in items:
-            self._look(item)
-        planned = [item for item in items if item.state == ItemState.PLANNED]
-        self._cancel_what_is_not_allowed(planned)
+        with self.lease.held():
+            for item in items:
+                self._look(item)
+            planned = [item for item in items if item.state == ItemState.PLANNED and item.is_due]
+            self._cancel_what_is_not_allowed(planned)
         for step, some in _steps([item for item in planned if item.state == ItemState.PLANNED], self.action):
-            if ready := [item for item in some if self._may_go(item)]:
+            with self.lease.held():
+                ready = self._claim([item for item in some if self._may_go(item)])
+            if ready:
                 self._send(step, ready)
 
     def _cancel_what_is_not_allowed(self, items: Sequence[ActivationItem]) -> None:
@@ -305,7 +381,7 @@ class _Region:
 
     def _read(self, items: Sequence[ActivationItem]) -> None:
         client = session.inspector(self.region)
-        if any(item.scan_type == MEMBERSHIP for item in self.request.items.filter(region=self.region)):
+        if any(scan_type == MEMBERSHIP for _, scan_type in self.items):
             self.members = {
                 str(member["accountId"]): str(member.get("relationshipStatus", ""))
                 for member in inspector.list_members(client)
@@ -324,6 +400,9 @@ class _Region:
     def _look(self, item: ActivationItem) -> None:
         """Take over what AWS says; decide whether the item is done, on its way, back at the start, or out of time."""
         status, before = self._status(item), item.status
+        if item.scan_type != MEMBERSHIP and item.account_id not in self.statuses.told:
+            self._look_at_what_is_not_told(item)
+            return
         item.status = status or item.status
         if status and status != before:
             _remember_status(item)
@@ -336,9 +415,24 @@ class _Region:
         elif item.state == ItemState.SENDING:
             # The answer was lost, with a worker or on the way, and AWS shows no trace of it: it was not done.
             item.state = ItemState.PLANNED
-            item.save()
+            _save(item)
         elif item.state in {ItemState.SENT, ItemState.UNSETTLED}:
             self._look_at_what_does_not_move(item)
+
+    def _look_at_what_is_not_told(self, item: ActivationItem) -> None:
+        """Not to be told is not “not done”: nothing is sent, and after an hour it is said so."""
+        refused = self.statuses.refused.get(item.account_id, {})
+        code, message = str(refused.get("errorCode") or ""), str(refused.get("errorMessage") or "")
+        words = f"Inspector does not tell the state of this account. {message}".strip()
+        is_late = (
+            timezone.now() - (item.sent_at or self.request.approved_at or self.request.created_at) > SETTLES_WITHIN
+        )
+        if is_late and item.state == ItemState.PLANNED:
+            _settle(item, ItemState.REFUSED, code=code, message=words)
+            return
+        if is_late:
+            item.state = ItemState.UNSETTLED
+        _wait(item, code=code, message=words)
 
     def _look_at_what_does_not_move(self, item: ActivationItem) -> None:
         error = self._error(item)
@@ -355,8 +449,9 @@ class _Region:
 
     def _may_go(self, item: ActivationItem) -> bool:
         """Whether what must come first is done: the membership; or begun: standard scanning before code scanning."""
-        before = self.request.items.filter(account_id=item.account_id, region=self.region)
-        states = dict(before.values_list("scan_type", "state"))
+        states = {
+            scan_type: one.state for (account_id, scan_type), one in self.items.items() if account_id == item.account_id
+        }
         membership = states.get(MEMBERSHIP, ItemState.DONE) if item.scan_type != MEMBERSHIP else ItemState.DONE
         needs_standard = self.action == Action.ACTIVATE and item.scan_type == ResourceScanType.LAMBDA_CODE
         standard = states.get(ResourceScanType.LAMBDA, ItemState.DONE) if needs_standard else ItemState.DONE
@@ -368,59 +463,71 @@ class _Region:
             return False
         return True
 
+    def _claim(self, items: list[ActivationItem]) -> list[ActivationItem]:
+        """Put on record what is about to be sent. What was cancelled in the meantime is left out."""
+        token, claimed = self._token(items), []
+        for item in items:
+            item.state, item.client_token = ItemState.SENDING, token
+            item.attempts += 1
+            item.not_before = timezone.now() + FIRST_LOOK
+            if _save(item):
+                claimed.append(item)
+        return claimed
+
     def _send(self, scan_type: str, items: list[ActivationItem]) -> None:
-        """One call for up to 100 accounts; the intent is on record before it leaves."""
-        token = self._token(items)
-        with transaction.atomic():
-            for item in items:
-                item.state, item.client_token = ItemState.SENDING, token
-                item.attempts += 1
-                item.not_before = timezone.now() + FIRST_LOOK
-                item.save(update_fields=["state", "client_token", "attempts", "not_before"])
-        ActivationRequest.objects.filter(pk=self.request.pk).update(lease_until=Now() + LEASE)
+        """One call for up to 100 accounts, all of them claimed before it leaves."""
         name = f"{self.request.person.get_username()}-request-{self.request.pk}"
         try:
             client = session.writer(self.region, name)
             if scan_type == MEMBERSHIP:
                 self._associate(client, items)
                 return
-            ids = [item.account_id for item in items]
-            answer = inspector.switch(client, self.action, ids, scan_type, str(token))
+            ids, token = [item.account_id for item in items], str(items[0].client_token)
+            answer = inspector.switch(client, self.action, ids, scan_type, token)
         except NotAllowed as stopped:
-            for item in items:
-                _settle(item, ItemState.CANCELLED, message=str(stopped))
+            with self.lease.held():
+                for item in items:
+                    _settle(item, ItemState.CANCELLED, message=str(stopped))
         except Exception as error:
-            if not is_answer(error):
-                # AWS may have done it. The items stay "being sent": whoever comes next looks first.
-                log.warning("Request %s: the answer for %s was lost: %s", self.request.pk, self.region, error)
-                ActivationItem.objects.filter(pk__in=[item.pk for item in items]).update(error_message=describe(error))
-                return
-            for item in items:
-                self._refuse(item, error_code(error), describe(error), request_id(error))
+            with self.lease.held():
+                for item in items:
+                    self._failed(item, error)
         else:
-            for item in items:
-                self._answered(item, answer)
+            with self.lease.held():
+                for item in items:
+                    self._answered(item, answer)
+
+    def _failed(self, item: ActivationItem, error: Exception) -> None:
+        """A no of AWS ends or delays the item. Anything else leaves open whether it was done: whoever is next looks."""
+        if is_answer(error):
+            self._refuse(item, error_code(error), describe(error), request_id(error))
+            return
+        log.warning("Request %s: the answer for %s was lost: %s", self.request.pk, self.region, error)
+        item.error_message = describe(error)
+        _save(item)
 
     def _token(self, items: Sequence[ActivationItem]) -> uuid.UUID:
         """The token of a call whose answer was lost, if exactly this is sent again; AWS then does it once."""
-        tokens = {item.client_token for item in items}
+        tokens = {item.client_token for item in items} or {None}
         token = tokens.pop()
         is_same = token and not tokens and self.request.items.filter(client_token=token).count() == len(items)
         return token if token and is_same else uuid.uuid4()
 
-    def _associate(self, client: object, items: list[ActivationItem]) -> None:
+    def _associate(self, client: Inspector2Client, items: list[ActivationItem]) -> None:
         for item in items:
             try:
-                said = inspector.associate(client, item.account_id)  # type: ignore[arg-type]
-            except ServiceError as error:
-                self._refuse(item, error_code(error), describe(error), request_id(error))
+                said = inspector.associate(client, item.account_id)
+            except Exception as error:
+                with self.lease.held():
+                    self._failed(item, error)
             else:
-                self._begun(item, RelationshipStatus.CREATED, said)
+                with self.lease.held():
+                    self._begun(item, RelationshipStatus.CREATED, said)
 
     def _has_just_joined(self, item: ActivationItem) -> bool:
         """A member that was associated a moment ago is refused until that is known everywhere at AWS."""
-        joined = self.request.items.filter(account_id=item.account_id, region=self.region, scan_type=MEMBERSHIP)
-        return joined.filter(settled_at__gt=timezone.now() - PAUSE).exists()
+        joined = self.items.get((item.account_id, MEMBERSHIP))
+        return joined is not None and joined.settled_at is not None and timezone.now() - joined.settled_at < PAUSE
 
     def _answered(self, item: ActivationItem, answer: inspector.Switched) -> None:
         if item.account_id in answer.refused:
@@ -430,14 +537,14 @@ class _Region:
             self._begun(item, status or _on_the_way(self.action, item.scan_type), answer.request_id)
         else:
             item.error_message = "AWS' answer does not mention this account."
-            item.save(update_fields=["error_message"])
+            _save(item)
 
     def _begun(self, item: ActivationItem, status: str, aws_request_id: str) -> None:
         item.state, item.status, item.aws_request_id = ItemState.SENT, status, aws_request_id
-        item.sent_at, item.error_code, item.error_message = timezone.now(), "", ""
-        _audit_answer(item, self.request)
-        _remember_status(item)
-        _wait(item)
+        item.sent_at = timezone.now()
+        if _wait(item):
+            _audit_answer(item)
+            _remember_status(item)
 
     def _refuse(self, item: ActivationItem, code: str, message: str, aws_request_id: str) -> None:
         item.aws_request_id = aws_request_id
@@ -491,7 +598,18 @@ def _on_the_way(action: Action, scan_type: str) -> str:
     return RelationshipStatus.CREATED.value if scan_type == MEMBERSHIP else action.on_the_way.value
 
 
-def _wait(item: ActivationItem, *, code: str = "", message: str = "") -> None:
+def _save(item: ActivationItem) -> bool:
+    """Write the item, unless somebody else moved it on since it was read; then take over where it stands now."""
+    values = {name: getattr(item, name) for name in MOVING}
+    if ActivationItem.objects.filter(pk=item.pk, state=item.state_read).update(**values):
+        item.state_read = item.state
+        return True
+    item.refresh_from_db(fields=MOVING)
+    item.state_read = item.state
+    return False
+
+
+def _wait(item: ActivationItem, *, code: str = "", message: str = "") -> bool:
     """Look or try again later: after 10 s, then twice as long each time up to 5 min; after an hour with each sync."""
     now = timezone.now()
     since = now - item.sent_at if item.sent_at else timedelta(0)
@@ -502,19 +620,20 @@ def _wait(item: ActivationItem, *, code: str = "", message: str = "") -> None:
     else:
         wait = min(FIRST_LOOK * 2 ** min(item.attempts, 5), LONGEST_WAIT)
     item.not_before, item.error_code, item.error_message = now + wait, code, message
-    item.save()
+    return _save(item)
 
 
 def _settle(item: ActivationItem, state: ItemState, *, code: str = "", message: str = "") -> None:
     with transaction.atomic():
         item.state, item.settled_at, item.not_before = state, timezone.now(), None
         item.error_code, item.error_message = code, message
-        item.save()
-        _audit_answer(item, item.request, event=Event.SETTLED)
-    _remember_status(item)
+        if _save(item):
+            _audit_answer(item, event=Event.SETTLED)
+            _remember_status(item)
 
 
-def _audit_answer(item: ActivationItem, request: ActivationRequest, *, event: Event = Event.ANSWERED) -> None:
+def _audit_answer(item: ActivationItem, *, event: Event = Event.ANSWERED) -> None:
+    request = item.request
     audit.record(
         event,
         request.person.get_username(),
@@ -552,5 +671,7 @@ def _remember_status(item: ActivationItem) -> None:
 def _finish(request: ActivationRequest) -> None:
     """Settled when nothing is open any more. What AWS never settled keeps it open, and is looked at with each sync."""
     if not request.items.open().exists():
+        is_cancelled = not request.items.exclude(state=ItemState.CANCELLED).exists()
+        state = RequestState.CANCELLED if is_cancelled else RequestState.SETTLED
         requests = ActivationRequest.objects.filter(pk=request.pk, settled_at=None)
-        requests.update(state=RequestState.SETTLED, settled_at=timezone.now())
+        requests.update(state=state, settled_at=timezone.now())

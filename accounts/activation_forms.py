@@ -25,6 +25,11 @@ class WishForm(forms.Form):
     """Accounts (named, or all that a filter of the Accounts page shows) × scan types × Regions."""
 
     def __init__(self, data: QueryDict, person: Person, scopes: Scopes, most_accounts: int) -> None:
+        joined = [one for text in data.getlist("accounts") for one in text.split(",") if one]
+        if joined:
+            # One field however many accounts: a form may have so many fields and no more.
+            data = data.copy()
+            data.setlist("account", [*data.getlist("account"), *joined])
         super().__init__(data, label_suffix="")
         self.person, self.scopes = person, scopes
         self.fields["action"] = forms.ChoiceField(choices=Action.choices)

@@ -76,12 +76,16 @@ def confirm(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest) -> tuple[Person, WishForm]:
     """Who asks, and for what; refused before anything is worked out if they may not."""
     person = person_of(request)
-    scopes = Scopes(fresh := Freshness.read(), fresh.regions)
-    form = WishForm(request.POST, person, scopes, settings.COVERAGE_MOST_ACCOUNTS)
+    form = WishForm(request.POST, person, _monitored(), settings.COVERAGE_MOST_ACCOUNTS)
     if not person.may_activate:
         raise PermissionDenied("Only delegated admins activate and deactivate scan types.")
     form.require()
     return person, form
+
+
+def _monitored() -> Scopes:
+    """Only Regions that are read can be changed: of the others nobody knows the state."""
+    return Scopes(Freshness.read(), list(settings.COVERAGE_REGIONS))
 
 
 def _preview_page(
@@ -93,7 +97,8 @@ def _preview_page(
     now: Preview | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    seen = (now or preview(person, wish)) if wish.scan_types else None
+    is_too_much = len(wish.account_ids) > settings.COVERAGE_MOST_ACCOUNTS
+    seen = (now or preview(person, wish)) if wish.scan_types and not is_too_much else None
     context: dict[str, Any] = {
         "wish": wish,
         "action": wish.action,
@@ -103,13 +108,14 @@ def _preview_page(
         "token": new_token(),
         "is_stale": status == 409,
         "most_accounts": settings.COVERAGE_MOST_ACCOUNTS,
-        "is_too_much": len(wish.account_ids) > settings.COVERAGE_MOST_ACCOUNTS,
+        "is_too_much": is_too_much,
         "needs_second_person": settings.COVERAGE_SECOND_PERSON,
         "section": "coverage",
         **form.choices(),
     }
     if seen is not None:
-        names = AwsAccount.objects.visible_to(person).named()
+        shown = {line.account_id for verdict in VERDICTS for line in seen.of(verdict)[:LINES_SHOWN]}
+        names = AwsAccount.objects.visible_to(person).filter(account_id__in=shown).named()
         context |= {
             "preview": seen,
             "sections": [_section(seen, verdict, names) for verdict in VERDICTS if seen.of(verdict)],
@@ -134,7 +140,6 @@ class Section:
     """The lines of one verdict: in numbers by scan type and Region, then one by one."""
 
     title: str
-    is_open: bool
     total: int
     summary: list[tuple[str, int]]
     lines: list[dict[str, str]]
@@ -149,7 +154,6 @@ def _section(seen: Preview, verdict: Verdict, names: dict[str, str]) -> Section:
     counted = Counter((label_for(line.scan_type), line.region, line.why) for line in lines)
     return Section(
         title=VERDICTS[verdict],
-        is_open=verdict != Verdict.ALREADY,
         total=len(lines),
         summary=[
             (f"{scan_type} in {region}" + (f": {why}" if why else ""), count)
@@ -225,7 +229,7 @@ def one_request(request: Request, number: int) -> HttpResponse:
 
 
 def _request_context(person: Person, found: ActivationRequest) -> dict[str, Any]:
-    now, names = Freshness.read().now, AwsAccount.objects.visible_to(person).named()
+    now = Freshness.read().now
     items = found.items.visible_to(person)
     counted = dict(items.order_by().values_list("state").annotate(Count("pk")))
     total = sum(counted.values())
@@ -244,13 +248,13 @@ def _request_context(person: Person, found: ActivationRequest) -> dict[str, Any]
         "may_approve": may and found.state == RequestState.WAITING and person.pk != found.person_id,
         "may_cancel": may and bool(counted.get(ItemState.PLANNED)),
         "may_retry": may and bool(counted.get(ItemState.REFUSED) or counted.get(ItemState.CANCELLED)),
-        "groups": _groups(items, names, now),
+        "groups": _groups(person, items, now),
         "left_out": max(0, total - ITEMS_SHOWN),
         "section": "activation",
     }
 
 
-def _groups(items: Any, names: dict[str, str], now: Any) -> list[dict[str, Any]]:
+def _groups(person: Person, items: Any, now: Any) -> list[dict[str, Any]]:
     """What needs a person first, then what is under way, then what is done."""
     order = [
         ItemState.REFUSED,
@@ -262,6 +266,8 @@ def _groups(items: Any, names: dict[str, str], now: Any) -> list[dict[str, Any]]
         ItemState.DONE,
     ]
     rows = sorted(items[:ITEMS_SHOWN], key=lambda item: order.index(ItemState(item.state)))
+    shown = {item.account_id for item in rows}
+    names = AwsAccount.objects.visible_to(person).filter(account_id__in=shown).named()
     return [
         {
             "account": names.get(item.account_id) or item.account_id,
@@ -285,8 +291,11 @@ def _found(person: Person, number: int) -> ActivationRequest:
 
 @require_POST
 def approve(request: HttpRequest, number: int) -> HttpResponse:
-    found = _found(person_of(request), number)
-    return _after(request, found, lambda: activation.approve(found, person_of(request), address_of(request)))
+    person = person_of(request)
+    found = _found(person, number)
+    if not person.may_activate:
+        raise PermissionDenied
+    return _after(request, found, lambda: activation.approve(found, person, address_of(request)))
 
 
 @require_POST
@@ -320,8 +329,7 @@ def retry(request: HttpRequest, number: int) -> HttpResponse:
     data["action"] = wish.action.value
     for name, values in (("account", wish.account_ids), ("region", wish.regions), ("scan_type", wish.scan_types)):
         data.setlist(name, list(values))
-    scopes = Scopes(fresh := Freshness.read(), fresh.regions)
-    form = WishForm(data, person, scopes, settings.COVERAGE_MOST_ACCOUNTS)
+    form = WishForm(data, person, _monitored(), settings.COVERAGE_MOST_ACCOUNTS)
     form.require()
     return _preview_page(request, person, form.wish, form)
 

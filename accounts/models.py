@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
@@ -425,6 +425,19 @@ class ActivationItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scan_type} of {self.account_id} in {self.region}: {self.state}"
+
+    state_read = ""
+    """The state in the database when the row was read: it is written only if it is still that."""
+
+    @classmethod
+    def from_db(cls, *row: Any, **options: Any) -> Self:
+        item = super().from_db(*row, **options)
+        item.state_read = item.state
+        return item
+
+    @property
+    def is_due(self) -> bool:
+        return self.state in OPEN_STATES and (self.not_before is None or self.not_before <= timezone.now())
 
 
 class SettingsRequest(models.Model):

@@ -20,7 +20,7 @@ def sync_accounts(region: str) -> None:
 def follow_up() -> None:
     """Go on with every request that has something due; beat sends this, so that no request depends on a message."""
     for request_id in activation.follow_up():
-        carry_out.delay(request_id)
+        carry_out.apply_async((request_id,), expires=30)
 
 
 @shared_task

@@ -27,10 +27,10 @@ FAST_OPERATIONS = ("ListCoverage", "ListFindings")
 CONFIG = Config(
     connect_timeout=5,
     read_timeout=25,
-    retries={"mode": "standard", "max_attempts": 6},
+    retries={"mode": "standard", "total_max_attempts": 6},
     user_agent_extra="inspector-coverage",
 )
-WRITING = CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 1}))
+WRITING = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
 

@@ -608,6 +608,104 @@ def test_what_goes_back_with_an_error_is_refused(changing, organization, dana):
     assert (item.state, item.error_code) == (ItemState.REFUSED, "INTERNAL_ERROR")
 
 
+def test_what_is_cancelled_while_a_worker_looks_is_not_sent(changing, organization, dana, monkeypatch):
+    ids = add_and_read(organization, 2)
+    request = ask(dana, wish(*ids))
+    look = activation._Region._read
+
+    def look_while_somebody_cancels(region: Any, items: Any) -> None:
+        look(region, items)
+        assert activation.cancel(request, dana) == 2
+
+    monkeypatch.setattr("accounts.activation._Region._read", look_while_somebody_cancels)
+    carry_out(request.pk)
+    assert sent(changing) == []
+    request.refresh_from_db()
+    assert (set(states(request).values()), request.state) == ({ItemState.CANCELLED}, RequestState.CANCELLED)
+
+
+def test_a_worker_whose_lease_ran_out_sends_nothing_more(changing, organization, dana, monkeypatch):
+    ids = add_and_read(organization, 1)
+    request = ask(dana, wish(*ids, action=Action.DEACTIVATE, types=("ECR",)))
+    look = activation._Region._read
+
+    def look_too_long(region: Any, items: Any) -> None:
+        look(region, items)
+        monkeypatch.undo()
+        reconnect(changing)
+        ActivationRequest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert carry_out(request.pk), "another worker takes over"
+
+    monkeypatch.setattr("accounts.activation._Region._read", look_too_long)
+    carry_out(request.pk)
+    assert len(sent(changing)) == 1
+    a_while_passes()
+    work()
+    assert set(states(request).values()) == {ItemState.DONE}
+    assert len(sent(changing)) == 1
+
+
+@pytest.mark.parametrize("lost_before", [False, True])
+def test_a_state_that_is_not_told_is_not_taken_for_not_done(changing, organization, dana, lost_before):
+    ids = add_and_read(organization, 1)
+    request = ask(dana, wish(*ids, action=Action.DEACTIVATE, types=("ECR",)))
+    if lost_before:
+        changing.faults.add(operation="Disable", call=1, edit="cut", value=10)
+        carry_out(request.pk)
+    before = len(sent(changing))
+    organization.refuse(ids[0], "ACCESS_DENIED", operation="BatchGetAccountStatus")
+    a_while_passes()
+    work(3)
+    assert len(sent(changing)) == before, "nothing is sent blindly"
+    assert "does not tell the state" in request.items.get().error_message
+    organization.refusals.clear()
+    a_while_passes()
+    work()
+    assert set(states(request).values()) == {ItemState.DONE}
+    assert len(sent(changing)) == 1
+
+
+def test_one_attempt_is_one_call(changing, organization, dana):
+    ids = add_and_read(organization, 1)
+    request = ask(dana, wish(*ids, action=Action.DEACTIVATE, types=("ECR",)))
+    changing.faults.add(operation="Disable", status=500, code="InternalServerException")
+    carry_out(request.pk)
+    assert len(sent(changing)) == 1
+    assert request.items.get().attempts == 1
+
+
+def test_an_association_whose_answer_was_lost_is_looked_at(changing, organization, dana):
+    organization.add_account("400000000001", name="newcomer", member=False)
+    read()
+    changing.faults.add(operation="AssociateMember", status=500, code="InternalServerException", call=1)
+    request = ask(dana, wish("400000000001", types=("EC2",)))
+    work(12)
+    assert set(states(request).values()) == {ItemState.DONE}
+
+
+def test_the_pause_between_waves_begins_with_the_second_person(changing, organization, dana, settings):
+    settings.COVERAGE_SECOND_PERSON = True
+    request = ask(dana, wish(*add_and_read(organization, 7)), in_waves=True)
+    earlier = timedelta(minutes=10)
+    ActivationRequest.objects.update(created_at=request.created_at - earlier)
+    for item in request.items.all():
+        ActivationItem.objects.filter(pk=item.pk).update(not_before=item.not_before - earlier)
+    request.refresh_from_db()
+    activation.approve(request, factories.person("second", role="delegated_admin", all_accounts=True))
+    for number in follow_up():
+        carry_out(number)
+    assert [len(call.params["accountIds"]) for call in sent(changing)] == [5]
+
+
+def test_who_sees_some_accounts_gives_up_and_retries_only_those(changing, organization, dana):
+    ids = add_and_read(organization, 3)
+    request = ask(dana, wish(*ids))
+    partly = factories.person("partly", role="delegated_admin", accounts=ids[:1])
+    assert activation.cancel(request, partly) == 1
+    assert activation.retry(request, partly).account_ids == (ids[0],)
+    assert sorted(states(request).values()) == [ItemState.CANCELLED] + [ItemState.PLANNED] * 2
+
+
 def test_what_was_not_sent_can_be_given_up(changing, organization, dana):
     ids = add_and_read(organization, 8)
     request = ask(dana, wish(*ids), in_waves=True)
