@@ -14,6 +14,7 @@ from accounts.choices import RelationshipStatus, ResourceScanType
 from accounts.models import (
     BATCH,
     AccountChange,
+    ActivationItem,
     AwsAccount,
     OrganizationSettings,
     OrganizationSettingsChange,
@@ -236,9 +237,13 @@ def _relationship(row: RegionalAccount | None, account_id: str, caller: Caller, 
 
 def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: datetime) -> None:
     held = {(row.account_id, row.scan_type): row for row in ScanTypeStatus.objects.filter(region=region)}
+    # What a request is changing, the request itself looks at: what this read was told may be older.
+    being_changed = set(ActivationItem.objects.open().filter(region=region).values_list("account_id", "scan_type"))
     new, changed, history = [], [], []
     for account_id, account in statuses.told.items():
         for scan_type in ResourceScanType:
+            if (account_id, scan_type.value) in being_changed and (account_id, scan_type.value) in held:
+                continue
             state = (account.get("resourceState") or {}).get(scan_type.key)
             if not isinstance(state, dict) or not state.get("status"):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import reverse
 
 from accounts.forms import NOT_ACTIVATED
@@ -20,7 +21,7 @@ def accounts_tiles(frame: Frame) -> list[Tile]:
     """How many accounts are not activated, of those that could be. Of how many is not known without Organizations."""
     if frame.person is None:
         return []
-    regions = frame.regions_chosen or frame.freshness.regions
+    regions = frame.regions_chosen or list(settings.COVERAGE_REGIONS)
     found = activation_summary(frame.person, regions, frame.accounts_chosen or None)
     beside = [
         f"{count:,} {words}"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
-from accounts import activation
+from accounts import activation, inspector
 from accounts.activation import Confirmation, Refused, Stale, carry_out, confirm, follow_up
 from accounts.choices import Action, Event, ItemState, RequestState
 from accounts.models import (
@@ -688,8 +689,7 @@ def test_the_pause_between_waves_begins_with_the_second_person(changing, organiz
     request = ask(dana, wish(*add_and_read(organization, 7)), in_waves=True)
     earlier = timedelta(minutes=10)
     ActivationRequest.objects.update(created_at=request.created_at - earlier)
-    for item in request.items.all():
-        ActivationItem.objects.filter(pk=item.pk).update(not_before=item.not_before - earlier)
+    request.items.update(not_before=F("not_before") - earlier)
     request.refresh_from_db()
     activation.approve(request, factories.person("second", role="delegated_admin", all_accounts=True))
     for number in follow_up():
@@ -704,6 +704,25 @@ def test_who_sees_some_accounts_gives_up_and_retries_only_those(changing, organi
     assert activation.cancel(request, partly) == 1
     assert activation.retry(request, partly).account_ids == (ids[0],)
     assert sorted(states(request).values()) == [ItemState.CANCELLED] + [ItemState.PLANNED] * 2
+
+
+def test_a_sync_that_read_before_takes_no_transition_back(changing, organization, dana, monkeypatch):
+    ids = add_and_read(organization, 1)
+    organization.settle_reads = 10_000
+    request = ask(dana, wish(*ids))
+    statuses = inspector.account_statuses
+
+    def read_slowly(client: Any, account_ids: Any) -> Any:
+        told = statuses(client, account_ids)
+        monkeypatch.setattr("accounts.inspector.account_statuses", statuses)
+        carry_out(request.pk)
+        return told
+
+    monkeypatch.setattr("accounts.inspector.account_statuses", read_slowly)
+    sync_accounts(REGION)
+    moves = AccountChange.objects.filter(account_id=ids[0], field="LAMBDA_CODE")
+    assert list(moves.values_list("from_value", "to_value")) == [("DISABLED", "ENABLING")]
+    assert ScanTypeStatus.objects.get(account_id=ids[0], region=REGION, scan_type="LAMBDA_CODE").status == "ENABLING"
 
 
 def test_what_was_not_sent_can_be_given_up(changing, organization, dana):
