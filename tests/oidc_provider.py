@@ -185,7 +185,7 @@ def spoiled(good: str, fault: str) -> str | None:
     key: Any = KEY
     algorithm = "RS256"
     match fault:
-        case "another issuer in the token":
+        case "another issuer in the token" | "another issuer in the description":
             claims["iss"] = "http://localhost:1"
         case "another audience":
             claims["aud"] = ["somebody else"]
