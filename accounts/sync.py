@@ -22,7 +22,7 @@ from accounts.models import (
     ScanTypeStatus,
 )
 from aws import session
-from aws.choices import CallerKind, What
+from aws.choices import CallerKind, HoldKind, What
 from aws.decoding import clean
 from aws.errors import Held
 from aws.models import GLOBAL, SyncRun
@@ -124,10 +124,14 @@ def _hold_if_too_many(run: Run, going: Iterable[str], present: int, words: str) 
     To be left with nothing at all is too much however few they were.
     """
     going = sorted(going)
-    is_much = len(going) > settings.COVERAGE_HOLD_ROWS and len(going) > settings.COVERAGE_HOLD_SHARE * present
-    if (is_much or (going and not run.counts.read)) and not run.is_released:
+    beyond = len(run.not_released(HoldKind.ABSENT, going))
+    is_much = beyond > settings.COVERAGE_HOLD_ROWS and beyond > settings.COVERAGE_HOLD_SHARE * present
+    if is_much or (beyond and not run.counts.read):
+        run.counts.missing = len(going)
         raise Held(
-            f"{len(going):,} of {present:,} accounts are {words}; they are kept until a person confirms it.", going
+            f"{len(going):,} of {present:,} accounts are {words}; they are kept until a person confirms it.",
+            HoldKind.ABSENT,
+            going,
         )
 
 

@@ -23,6 +23,14 @@ class ScopeState(models.TextChoices):
     SKIPPED = "skipped", "Not offered here"
 
 
+class HoldKind(models.TextChoices):
+    """Why a scope is held. A release is for one kind alone: it lets nothing pass that the person was not asked."""
+
+    CALLER = "caller", "Another caller answers"
+    INCOMPLETE = "incomplete", "The list and AWS' statistics differ"
+    ABSENT = "absent", "Too much is absent"
+
+
 class HoldDecision(models.TextChoices):
     """What a person said about a held scope."""
 

@@ -11,6 +11,8 @@ import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 from django.db import InterfaceError, OperationalError
 
+from aws.choices import HoldKind
+
 MOST_NAMED = 200
 
 ServiceError = boto.ClientError
@@ -46,13 +48,10 @@ class Held(ReadError):
     `would_go` names what would go, as far as it is known.
     """
 
-    def __init__(self, message: str, would_go: Iterable[str] = ()) -> None:
+    def __init__(self, message: str, kind: HoldKind, would_go: Iterable[str] = ()) -> None:
         super().__init__(message)
+        self.kind = kind
         self.would_go = list(islice(would_go, MOST_NAMED))
-
-
-class NotOffered(Exception):
-    """AWS says in so many words that this Region is not opted in, or that Inspector is not offered in it."""
 
 
 class Superseded(Exception):

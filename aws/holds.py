@@ -10,8 +10,9 @@ from aws.models import SyncScope
 def decide(scope: SyncScope, decision: HoldDecision, by: str) -> bool:
     """Record the decision; the next read follows it. False if the scope is not held any more: nothing is changed.
 
-    Released, the next read may take away what was missing at this moment, and accepts another caller. Refused, the
-    rows stay until a read sees them again, and AWS' statistics alone no longer release them.
+    Released, the next read does what this hold kept it from, and nothing else: it accepts that caller, believes the
+    list in spite of the statistics, or takes away what was missing at this moment. Refused, the rows stay until a read
+    sees them again, and AWS' statistics alone no longer release them.
     """
     held = SyncScope.objects.filter(pk=scope.pk, state=ScopeState.HELD, generation=scope.generation)
     now = database_now(scope.pk)

@@ -11,7 +11,7 @@ from django.db.models.functions import Lag, Now
 from django.urls import reverse
 from django.utils import timezone
 
-from aws.choices import CallerKind, HoldDecision, Permission, RunOutcome, ScopeState, What
+from aws.choices import CallerKind, HoldDecision, HoldKind, Permission, RunOutcome, ScopeState, What
 
 LEASE = timedelta(seconds=60)
 LOST_AFTER = timedelta(minutes=10)
@@ -63,6 +63,10 @@ class SyncScope(models.Model):
     error = models.TextField(blank=True, default="", help_text="In words, for people")
     error_request_id = models.CharField(max_length=100, blank=True, default="")
 
+    hold_kind = models.CharField(max_length=12, choices=HoldKind, blank=True, default="")
+    hold_caller = models.CharField(
+        max_length=32, blank=True, default="", help_text="The other caller that a person is asked for, or let read"
+    )
     would_go = models.JSONField(
         default=list, blank=True, help_text="Held: the first of the rows that would go, in words"
     )
@@ -154,7 +158,11 @@ class SyncRun(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["scope", "generation"], name="run_key")]
-        indexes = [models.Index(fields=["scope", "-started_at"], name="run_latest")]
+        indexes = [
+            models.Index(fields=["scope", "-started_at"], name="run_latest"),
+            models.Index(fields=["-started_at", "-id"], name="run_latest_of_all"),
+            models.Index(fields=["scope"], name="run_unfinished", condition=Q(outcome=RunOutcome.RUNNING)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.scope} #{self.generation}: {self.outcome}"

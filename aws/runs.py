@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,14 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.db import connection, transaction
 
 from aws.attempts import sign_of_life
-from aws.choices import CallerKind, HoldDecision, RunOutcome, ScopeState, What
+from aws.choices import CallerKind, HoldDecision, HoldKind, RunOutcome, ScopeState, What
 from aws.clock import database_now
 from aws.errors import (
     EXPIRED,
+    MOST_NAMED,
     NOT_OPTED_IN,
     AlreadyRunning,
     Held,
-    NotOffered,
     ReadError,
     Superseded,
     TokenRefused,
@@ -61,6 +61,7 @@ class Run:
         self.is_over = False
         self._written = time.monotonic()
         self.at_completion: dict[str, object] = {}
+        self.other_caller = ""
 
     @contextmanager
     def writing(self) -> Iterator[datetime]:
@@ -98,14 +99,30 @@ class Run:
         self.log.caller_account = account
         self.at_completion |= {"caller_account": account, "caller_kind": kind}
         changed = scope.caller_account and (scope.caller_account, scope.caller_kind) != (account, kind)
-        if changed and not self.is_released:
+        self.other_caller = f"{account} {kind}" if changed else ""
+        is_asked = scope.hold_kind == HoldKind.CALLER and not self.is_released_for(HoldKind.CALLER)
+        if changed and (is_asked or scope.hold_caller != self.other_caller):
             was = f"{scope.caller_account} ({CallerKind(scope.caller_kind).label})"
-            raise Held(f"The caller changed from {was} to {account} ({kind.label}), which sees other resources.")
+            raise Held(
+                f"The caller changed from {was} to {account} ({kind.label}), which sees other resources.",
+                HoldKind.CALLER,
+            )
 
-    @property
-    def is_released(self) -> bool:
-        """Whether a person let go what the last read was held for."""
-        return self.scope.hold_decision == HoldDecision.RELEASED
+    def is_released_for(self, kind: HoldKind) -> bool:
+        """Whether the last read was held for this, and a person let it pass."""
+        return self.scope.hold_kind == kind and self.scope.hold_decision == HoldDecision.RELEASED
+
+    def not_released(self, kind: HoldKind, names: Iterable[str]) -> list[str]:
+        """What of this would go beyond what a person let go: beyond the names, or where they were too many the number."""
+        if not self.is_released_for(kind):
+            return list(names)
+        named = {str(name) for name in self.scope.would_go}
+        beyond = [name for name in names if name not in named]
+        if beyond and len(named) >= MOST_NAMED:
+            held = self.scope.runs.filter(outcome=RunOutcome.HELD).order_by("-generation")
+            missing = held.values_list("missing", flat=True).first() or 0
+            beyond = beyond[max(0, missing - len(named)) :]
+        return beyond
 
     def on_completion(self, **fields: object) -> None:
         """Fields of the scope to set when, and only when, the run completes."""
@@ -127,10 +144,7 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
         log.warning("%s", lost)
         _end(run, RunOutcome.ABORTED, "superseded", str(lost))
     except Held as held:
-        again = {"hold_decision": ""} if run.is_released else {}
-        _stop(run, ScopeState.HELD, RunOutcome.HELD, held, would_go=held.would_go, **again)
-    except NotOffered as absent:
-        _skip(run, str(absent))
+        _hold(run, held)
     except Exception as error:
         if error_code(error) in NOT_OPTED_IN and isinstance(error, ClientError) and credentials_work(besides=region):
             _skip(
@@ -246,6 +260,8 @@ def _complete(run: Run, now: datetime) -> None:
         error="",
         error_code="",
         error_request_id="",
+        hold_kind="",
+        hold_caller="",
         would_go=[],
         hold_decision="",
         hold_decided_by="",
@@ -270,6 +286,24 @@ def _stop(run: Run, state: ScopeState, outcome: RunOutcome, error: BaseException
     except Superseded as lost:
         log.warning("%s", lost)
         _end(run, RunOutcome.ABORTED, "superseded", str(lost))
+
+
+def _hold(run: Run, held: Held) -> None:
+    """A refusal stands as long as it is the same hold; whatever else is held now is asked for anew."""
+    scope = run.scope
+    is_asked_before = scope.hold_kind == held.kind and scope.hold_caller == run.other_caller
+    is_refused = is_asked_before and scope.hold_decision == HoldDecision.REFUSED
+    again = {} if is_refused else {"hold_decision": "", "hold_decided_by": "", "hold_decided_at": None}
+    _stop(
+        run,
+        ScopeState.HELD,
+        RunOutcome.HELD,
+        held,
+        hold_kind=held.kind,
+        hold_caller=run.other_caller,
+        would_go=held.would_go,
+        **again,
+    )
 
 
 def _settle(run: Run, now: datetime, outcome: RunOutcome, **fields: object) -> None:

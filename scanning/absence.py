@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from aws.choices import HoldDecision, ScopeState
+from aws.choices import HoldDecision, HoldKind, ScopeState
 from aws.errors import Held
 from aws.runs import Run
 from scanning.inspector import batches
@@ -51,11 +51,11 @@ def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str
     `held_rows` is how many rows were held before the read; accounts in `excused` left or deactivated the scan type, so
     that their rows are expected to go.
     """
+    run.counts.missing = len(absent)
+    _hold_if_incomplete(run, absent)
     for some in batches([row.pk for row in absent if row.missing_since is None], CHUNK):
         with run.writing() as now:
             absence.mark_missing(some, now)
-    run.counts.missing = len(absent)
-    _hold_if_incomplete(run, absent)
     _hold_if_too_much(run, absent, held_rows, excused)
     if len(absent) <= ASK_AT_MOST:
         there = absence.still_there(absent)
@@ -71,22 +71,30 @@ def settle(run: Run, absent: list[Absentee], *, held_rows: int, excused: set[str
 
 
 def _hold_if_incomplete(run: Run, absent: list[Absentee]) -> None:
+    """Before anything is marked: what a list lacks that is not complete was not missed by a complete read."""
     expected, read = run.log.expected, run.counts.read
-    if run.is_released or expected is None or abs(read - expected) <= max(DRIFT_ROWS, DRIFT_SHARE * expected):
+    if expected is None or abs(read - expected) <= max(DRIFT_ROWS, DRIFT_SHARE * expected):
+        return
+    if run.is_released_for(HoldKind.INCOMPLETE):
         return
     raise Held(
         f"AWS' statistics count {expected:,} rows but the list has {read:,}: what is absent may still be there.",
+        HoldKind.INCOMPLETE,
         map(str, absent),
     )
 
 
 def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused: set[str]) -> None:
     unexpected = [row for row in absent if row.account_id not in excused and not _is_released(row, run)]
+    if run.is_released_for(HoldKind.INCOMPLETE):
+        beyond = set(run.not_released(HoldKind.INCOMPLETE, map(str, unexpected)))
+        unexpected = [row for row in unexpected if str(row) in beyond]
     most = max(settings.COVERAGE_HOLD_ROWS, settings.COVERAGE_HOLD_SHARE * held_rows)
     if len(unexpected) <= most or _is_confirmed(run):
         return
     raise Held(
         f"{len(unexpected):,} of {held_rows:,} rows are absent from this read; they are kept until this is confirmed.",
+        HoldKind.ABSENT,
         map(str, unexpected),
     )
 
@@ -94,14 +102,23 @@ def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused:
 def _is_released(row: Absentee, run: Run) -> bool:
     """Whether a person let this row go: it was missing when they decided."""
     decided_at = run.scope.hold_decided_at
-    return run.is_released and None not in (row.missing_since, decided_at) and row.missing_since <= decided_at  # type: ignore[operator]
+    return (
+        run.is_released_for(HoldKind.ABSENT)
+        and None not in (row.missing_since, decided_at)
+        and row.missing_since <= decided_at
+    )  # type: ignore[operator]
 
 
 def _is_confirmed(run: Run) -> bool:
-    """Whether this is a second read, and AWS' own statistics agree with it; unless a person said no."""
+    """Whether a second read misses them, and AWS' own statistics agree with it; unless a person said no.
+
+    To another caller than before the statistics count what it sees: they confirm nothing.
+    """
     scope = run.scope
-    is_second = scope.state == ScopeState.HELD and scope.hold_decision != HoldDecision.REFUSED
-    return is_second and run.log.expected == run.counts.read
+    is_second = scope.state == ScopeState.HELD and scope.hold_kind == HoldKind.ABSENT
+    if not is_second or run.other_caller or scope.hold_decision == HoldDecision.REFUSED:
+        return False
+    return run.log.expected == run.counts.read
 
 
 def _missed_before(row: Absentee, run: Run) -> bool:

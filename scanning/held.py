@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from accounts.models import Person
-from aws.choices import HoldDecision, RunOutcome, What
+from aws.choices import HoldDecision, HoldKind, RunOutcome, What
 from aws.errors import MOST_NAMED
 from aws.models import SyncScope
 from coverage_site.drawing import ago, noun_for
@@ -28,7 +28,29 @@ class Hold:
     @property
     def is_by_caller(self) -> bool:
         """Held because another caller answers: nothing was compared, so nothing is named."""
-        return not self.number
+        return self.scope.hold_kind == HoldKind.CALLER
+
+    @property
+    def is_of_incomplete_read(self) -> bool:
+        """Held because the list and AWS' statistics differ, whether or not a row of ours is absent from it."""
+        return self.scope.hold_kind == HoldKind.INCOMPLETE
+
+    @property
+    def why(self) -> str:
+        if self.is_by_caller:
+            return "another caller answers"
+        if self.is_of_incomplete_read:
+            return "the list and AWS' statistics differ"
+        return f"{self.would_go} would go"
+
+    @property
+    def release(self) -> str:
+        """What a release does, as its button says it."""
+        if self.is_by_caller:
+            return "accept the new caller"
+        if self.is_of_incomplete_read:
+            return "believe the list"
+        return f"let {self.would_go[0].lower()}{self.would_go[1:]} go"
 
     @property
     def would_go(self) -> str:
@@ -50,6 +72,14 @@ class Hold:
             return "The next read accepts the new caller. Accounts that it does not list are marked as left."
         if self.is_by_caller:
             return "The next read accepts the new caller. If too much is absent from what it lists, it is held again."
+        if self.is_of_incomplete_read and not self.number:
+            return "The next read believes the list, whatever AWS' statistics count. No row of ours is absent from it."
+        if self.is_of_incomplete_read:
+            return (
+                "The next read believes the list, whatever AWS' statistics count."
+                f" {self.would_go} {'is' if self.number == 1 else 'are'} absent from it, and will be marked missing,"
+                " then gone. What AWS still lists comes back by itself."
+            )
         will = "will be marked as left" if self.is_of_accounts else "will be marked gone"
         return f"{self.would_go} {will} at the next read. What AWS still lists comes back by itself."
 

@@ -150,6 +150,38 @@ def test_many_that_leave_at_once_are_held_until_a_person_confirms_it(
     assert (sync_organization().outcome, AwsAccount.objects.departed().count()) == (RunOutcome.COMPLETE, 21)
 
 
+def test_the_release_of_some_accounts_lets_no_others_depart(organization: Organization, stand_in: StandIn) -> None:
+    ids = add_accounts(organization, 98)
+    sync_organization()
+    for account_id in ids[:40]:
+        del organization.accounts[account_id]
+    assert sync_organization().outcome == RunOutcome.HELD
+    factories.decide_held()
+    for account_id in ids[40:97]:
+        del organization.accounts[account_id]
+    run = sync_organization()
+    assert (run.outcome, AwsAccount.objects.departed().count()) == (RunOutcome.HELD, 0)
+    assert "97 of 100 accounts are absent" in run.error, "what was released before is asked for again with the rest"
+    factories.decide_held()
+    assert sync_organization().gone == 97
+
+
+def test_more_accounts_than_are_named_depart_up_to_the_number_that_was_released(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    ids = add_accounts(organization, 400)
+    sync_organization()
+    for account_id in ids[:220]:
+        del organization.accounts[account_id]
+    assert sync_organization().outcome == RunOutcome.HELD
+    factories.decide_held()
+    for account_id in ids[220:390]:
+        del organization.accounts[account_id]
+    assert sync_organization().outcome == RunOutcome.HELD
+    factories.decide_held()
+    assert sync_organization().gone == 390
+
+
 def test_twenty_that_leave_are_believed(organization: Organization, stand_in: StandIn) -> None:
     ids = add_accounts(organization, 45)
     sync_organization()

@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 from django.utils import timezone
 
-from aws.choices import CallerKind, RunOutcome, ScopeState, What
-from aws.errors import AlreadyRunning, Held, NotOffered, ReadError, Superseded, TokenRefused
+from aws.choices import CallerKind, HoldDecision, HoldKind, RunOutcome, ScopeState, What
+from aws.errors import AlreadyRunning, Held, ReadError, Superseded, TokenRefused
 from aws.models import SyncRun, SyncScope
 from aws.runs import Run, abort_expired, run_scope, unless_running
 from tests import factories
@@ -66,14 +66,6 @@ def test_an_error_of_our_own_is_recorded_without_its_details() -> None:
     assert run.error == "An error of this dashboard, not of AWS: KeyError."
 
 
-def test_a_region_that_is_not_offered_is_skipped() -> None:
-    def absent(run: Run) -> None:
-        raise NotOffered("Inspector is not offered here.")
-
-    assert read_with(absent).outcome == RunOutcome.SKIPPED
-    assert scope().state == ScopeState.SKIPPED
-
-
 def test_a_scope_is_read_once_at_a_time() -> None:
     def read(run: Run) -> None:
         with pytest.raises(AlreadyRunning):
@@ -122,7 +114,7 @@ def test_another_caller_or_another_kind_of_caller_holds_the_scope(account: str, 
 
 def test_held_is_a_state_of_its_own() -> None:
     def hold(run: Run) -> None:
-        raise Held("Too much would go.")
+        raise Held("Too much would go.", HoldKind.ABSENT)
 
     assert read_with(hold).outcome == RunOutcome.HELD
     assert (scope().state, scope().error) == (ScopeState.HELD, "Too much would go.")
@@ -147,6 +139,27 @@ def test_a_person_who_releases_the_scope_lets_the_new_caller_read() -> None:
     run = read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
     assert run.outcome == RunOutcome.COMPLETE
     assert scope().caller_account == "222222222222"
+
+
+def test_the_release_of_one_caller_accepts_no_third_one() -> None:
+    read_with(lambda run: run.seen_by("111111111111", CallerKind.DELEGATED_ADMIN))
+    read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
+    factories.decide_held()
+    assert read_with(lambda run: run.seen_by("333333333333", CallerKind.MEMBER)).outcome == RunOutcome.HELD
+    assert (scope().caller_account, scope().hold_decision) == ("111111111111", "")
+
+
+def test_a_refusal_is_not_taken_over_by_a_hold_of_another_kind() -> None:
+    def hold(run: Run) -> None:
+        raise Held("Too much would go.", HoldKind.ABSENT)
+
+    read_with(hold)
+    factories.decide_held(HoldDecision.REFUSED)
+    read_with(hold)
+    assert scope().hold_decision == HoldDecision.REFUSED
+    SyncScope.objects.update(caller_account="111111111111", caller_kind=CallerKind.DELEGATED_ADMIN)
+    read_with(lambda run: run.seen_by("222222222222", CallerKind.DELEGATED_ADMIN))
+    assert (scope().hold_kind, scope().hold_decision) == (HoldKind.CALLER, "")
 
 
 def test_a_process_that_is_told_to_end_gives_its_lease_back() -> None:

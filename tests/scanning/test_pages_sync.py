@@ -445,10 +445,31 @@ def test_a_form_that_was_tampered_with_is_refused(as_admin, held, generation):
 
 
 def test_a_hold_because_of_another_caller_says_what_a_release_means(as_admin):
-    scope = factories.fail("coverage", "us-east-1", INSTANCES, state=ScopeState.HELD, error="The caller changed from …")
+    scope = factories.fail(
+        "coverage", "us-east-1", INSTANCES, state=ScopeState.HELD, hold_kind="caller", error="The caller changed from …"
+    )
     text = read(as_admin.get(f"/sync/{scope.pk}/release/")).text
     assert "The next read accepts the new caller. If too much is absent from what it lists, it is held again." in text
     assert "Release: accept the new caller" in text
+
+
+def test_a_first_read_that_is_not_complete_is_not_taken_for_another_caller(as_admin):
+    scope = factories.fail(
+        "coverage",
+        "us-east-1",
+        INSTANCES,
+        state=ScopeState.HELD,
+        hold_kind="incomplete",
+        error="AWS' statistics count 100 rows but the list has 30: what is absent may still be there.",
+    )
+    for path in (scope.get_absolute_url(), f"/sync/{scope.pk}/release/"):
+        text = read(as_admin.get(path)).text
+        assert "The next read believes the list, whatever AWS' statistics count. No row of ours is absent" in text
+        assert "caller" not in text
+    assert "Release: believe the list" in text
+    SyncScope.objects.filter(pk=scope.pk).update(would_go=NAMES)
+    text = read(as_admin.get(f"/sync/{scope.pk}/release/")).text
+    assert "2 rows are absent from it, and will be marked missing, then gone." in text
 
 
 def test_a_hold_of_accounts_speaks_of_accounts(as_admin):

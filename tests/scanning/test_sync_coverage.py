@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AwsAccount
-from aws import holds
-from aws.choices import HoldDecision, RunOutcome, ScopeState, What
+from aws import holds, session
+from aws.choices import HoldDecision, HoldKind, RunOutcome, ScopeState, What
 from aws.models import SyncRun, SyncScope
 from demo.organization import Organization
 from demo.server import StandIn
@@ -232,6 +232,83 @@ def test_a_list_shorter_than_aws_own_statistics_takes_nothing_away(
     assert run.outcome == RunOutcome.HELD
     assert "statistics count 100 rows but the list has 75" in run.error
     assert len(present()) == 100
+
+
+def test_what_an_incomplete_read_lacks_was_not_missed_by_a_complete_one(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    instances = add_instances(organization, 1000)
+    sync(expected=1000)
+    for instance in instances[:250]:
+        organization.remove(instance)
+    assert sync(expected=1000).outcome == RunOutcome.HELD
+    assert not CoveredResource.objects.exclude(missing_since=None).exists()
+    a_while_passes()
+    run = sync(expected=750)
+    assert (run.outcome, run.missing, run.gone) == (RunOutcome.COMPLETE, 250, 0), "the first complete read"
+    a_while_passes()
+    assert sync(expected=750).gone == 250
+
+
+def test_a_person_who_believes_an_incomplete_list_lets_the_named_rows_go_and_no_others(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    instances = add_instances(organization, 200)
+    sync(expected=200)
+    for instance in instances[:80]:
+        organization.remove(instance)
+    sync(expected=200)
+    assert SyncScope.objects.get(what=What.COVERAGE).hold_kind == HoldKind.INCOMPLETE
+    factories.decide_held()
+    for instance in instances[80:180]:
+        organization.remove(instance)
+    run = sync(expected=200)
+    assert (run.outcome, len(present())) == (RunOutcome.HELD, 200)
+    assert "100 of 200 rows are absent" in run.error
+    for kind in (HoldKind.ABSENT, HoldKind.INCOMPLETE):
+        assert SyncScope.objects.get(what=What.COVERAGE).hold_kind == kind
+        factories.decide_held()
+        run = sync(expected=200)
+    assert (run.outcome, len(present())) == (RunOutcome.COMPLETE, 20)
+
+
+def test_the_release_of_rows_accepts_no_other_caller(
+    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = add_instances(organization, 100)
+    sync()
+    for instance in instances[:50]:
+        organization.remove(instance)
+    assert sync().outcome == RunOutcome.HELD
+    factories.decide_held()
+    become(MEMBER, stand_in, monkeypatch)
+    run = sync()
+    assert (run.outcome, len(present())) == (RunOutcome.HELD, 100)
+    assert "The caller changed" in run.error
+
+
+def test_another_caller_that_was_accepted_still_takes_nothing_away_by_its_own_statistics(
+    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        organization.add_instance(region=REGION, account_id=ADMIN, resource_id=f"i-{number:017x}")
+    sync()
+    become(MEMBER, stand_in, monkeypatch)
+    assert sync(expected=0).outcome == RunOutcome.HELD
+    factories.decide_held()
+    for _ in range(2):
+        run = sync(expected=0)
+        assert "60 of 60 rows are absent" in run.error, "the caller is accepted, and what it lacks is asked for"
+        assert len(present()) == 60
+    factories.decide_held()
+    assert (sync(expected=0).outcome, len(present())) == (RunOutcome.COMPLETE, 0)
+    assert SyncScope.objects.get(what=What.COVERAGE).caller_account == MEMBER
+
+
+def become(account_id: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stand_in.credentials(account_id).items():
+        monkeypatch.setenv(name.upper(), value)
+    session.forget_clients()
 
 
 FAULTS = [
