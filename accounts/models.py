@@ -136,8 +136,9 @@ class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
             return self.none()
         grants = AccountGrant.objects.of(person)
         granted = Q(account_id__in=grants.exclude(account_id="").values("account_id"))
-        for path in grants.exclude(organizational_unit="").values_list("organizational_unit", flat=True):
-            granted |= Q(organizational_unit=path) | Q(organizational_unit__startswith=path.rstrip("/") + "/")
+        for given in grants.exclude(organizational_unit="").values_list("organizational_unit", flat=True):
+            path = given.rstrip("/")
+            granted |= Q(organizational_unit=path) | Q(organizational_unit__startswith=path + "/")
         return self.filter(granted)
 
     def named(self) -> dict[str, str]:

@@ -71,12 +71,12 @@ def _read_organization(run: Run) -> None:
     client = session.organizations(region)
     listed = {account.account_id: account for account in organizations.list_accounts(client)}
     run.counts.read = len(listed)
-    known = {account.account_id: account for account in AwsAccount.objects.all()}
-    # An account without a state was never listed by Organizations: its absence says nothing.
-    present = [account for account in known.values() if account.departed_at is None and account.state]
-    departing = [account for account in present if account.account_id not in {*listed, own}]
     with run.writing() as now:
+        known = {account.account_id: account for account in AwsAccount.objects.all()}
+        # An account without a state was never listed by Organizations: its absence says nothing.
+        present = [account for account in known.values() if account.departed_at is None and account.state]
         _store_listed(run, listed, known, now)
+    departing = [account for account in present if account.account_id not in {*listed, own}]
     _hold_if_too_many(run, (account.account_id for account in departing), len(present), "absent from the organization")
     with run.writing() as now:
         for account in departing:
@@ -110,7 +110,14 @@ def _store_listed(
             for field, value in (facts | {"departed_at": None}).items():
                 setattr(held, field, value)
             changed.append(held)
-    AwsAccount.objects.bulk_create(new, batch_size=BATCH)
+    # Another read may learn one of them by its id at this moment.
+    AwsAccount.objects.bulk_create(
+        new,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["account_id"],
+        update_fields=[*ORGANIZATION_FIELDS, "departed_at"],
+    )
     AwsAccount.objects.bulk_update(changed, [*ORGANIZATION_FIELDS, "departed_at"], batch_size=BATCH)
     AccountChange.objects.bulk_create(
         (change for change in history if change.from_value != change.to_value), batch_size=BATCH

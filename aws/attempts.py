@@ -54,11 +54,16 @@ def _give_up(number: int, frame: FrameType | None) -> None:
 
 
 def _wait_as_told(response: Any = None, **_: Any) -> None:
-    """Wait as long as Retry-After says, in addition to botocore's own wait, which knows only AWS' private header."""
+    """Wait as long as Retry-After says, in addition to botocore's own wait, which knows only AWS' private header.
+
+    The lease is renewed before any wait: the attempt, this wait and botocore's together may last longer than one.
+    """
+    if say_alive := sign_of_life.get():
+        say_alive()
     if response is None or response[0].status_code not in THROTTLED:
         return
     told = response[0].headers.get("Retry-After", "")
     if told.isdigit() and int(told):
         time.sleep(min(int(told), LONGEST_WAIT))
-        if say_alive := sign_of_life.get():
+        if say_alive:
             say_alive()

@@ -10,17 +10,22 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from django.core.cache import cache
 
 from aws.attempts import sign_of_life
-from aws.errors import Superseded
+from aws.errors import ReadError, Superseded
 
 log = logging.getLogger(__name__)
 
 SLOT_SECONDS = 60
 """A call whose last attempt began longer ago than this was killed: its slot is free again."""
 LONGEST_WAIT = 180
+
+
+class NoTurn(ReadError):
+    """No call to this Region ended in the longest time that one waits for its turn: to call all the same is worse."""
 
 
 class RequestBudget:
@@ -32,6 +37,7 @@ class RequestBudget:
         self.at_once = at_once
         self.sleep = sleep
         self._slots: list[str] = []
+        self._tokens: dict[str, str] = {}
 
     def guard(self, client: Any) -> None:
         """Make every call of this client wait for its turn."""
@@ -44,7 +50,7 @@ class RequestBudget:
         try:
             self._slots.append(self.take_slot())
             self.wait_for_rate()
-        except Superseded:
+        except (Superseded, NoTurn):
             raise
         except Exception:
             # A cache that is away must not stop the reading: AWS' own throttling is answered by retries.
@@ -54,29 +60,37 @@ class RequestBudget:
         """Keep the slot while the call is tried again and again."""
         with suppress(Exception):
             for slot in self._slots:
-                cache.touch(slot, SLOT_SECONDS)
+                if self._is_ours(slot):
+                    cache.touch(slot, SLOT_SECONDS)
 
     def _after_call(self, **_: Any) -> None:
         if self._slots:
             slot = self._slots.pop()
             try:
-                cache.delete(slot)
+                if self._is_ours(slot):
+                    cache.delete(slot)
             except Exception:
                 log.warning(
                     "A slot of the request budget stays taken for %s s: the cache does not answer", SLOT_SECONDS
                 )
 
+    def _is_ours(self, slot: str) -> bool:
+        """Not if this call took so long that its slot ran out and another one has it now."""
+        return bool(cache.get(slot) == self._tokens.get(slot))
+
     def take_slot(self) -> str:
         """Wait until fewer than `at_once` calls are under way, and take a place among them."""
+        token = uuid4().hex
         for _ in range(LONGEST_WAIT * 20):
             for number in range(self.at_once):
                 slot = f"aws-call:{self.region}:{number}"
-                if cache.add(slot, 1, SLOT_SECONDS):
+                if cache.add(slot, token, SLOT_SECONDS):
+                    self._tokens[slot] = token
                     return slot
             if say_alive := sign_of_life.get():
                 say_alive()
             self.sleep(0.05)
-        raise TimeoutError(f"No call to {self.region} ended within {LONGEST_WAIT} s")
+        raise NoTurn(f"No other call to {self.region} ended within {LONGEST_WAIT} s.")
 
     def wait_for_rate(self) -> None:
         """Wait for a second in which fewer than `rate` calls have begun (below 1: a longer window with one call)."""

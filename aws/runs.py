@@ -113,7 +113,7 @@ class Run:
         return self.scope.hold_kind == kind and self.scope.hold_decision == HoldDecision.RELEASED
 
     def not_released(self, kind: HoldKind, names: Iterable[str]) -> list[str]:
-        """What of this would go beyond what a person let go: beyond the names, or where they were too many the number."""
+        """What of this a person did not let go: it is not named, nor, where not all were, within their number."""
         if not self.is_released_for(kind):
             return list(names)
         named = {str(name) for name in self.scope.would_go}

@@ -102,11 +102,9 @@ def _hold_if_too_much(run: Run, absent: list[Absentee], held_rows: int, excused:
 def _is_released(row: Absentee, run: Run) -> bool:
     """Whether a person let this row go: it was missing when they decided."""
     decided_at = run.scope.hold_decided_at
-    return (
-        run.is_released_for(HoldKind.ABSENT)
-        and None not in (row.missing_since, decided_at)
-        and row.missing_since <= decided_at
-    )  # type: ignore[operator]
+    if row.missing_since is None or decided_at is None or not run.is_released_for(HoldKind.ABSENT):
+        return False
+    return row.missing_since <= decided_at
 
 
 def _is_confirmed(run: Run) -> bool:

@@ -37,16 +37,21 @@ class CountDelta:
         if not changed:
             return
         regions, accounts = {key[0] for key in changed}, {key[1] for key in changed}
-        known = {
-            tuple(getattr(count, field) for field in KEY_FIELDS): count
-            for count in CoverageCount.objects.filter(region__in=regions, account_id__in=accounts)
+        known: dict[CounterKey, int] = {
+            tuple(key): pk
+            for pk, *key in CoverageCount.objects.filter(region__in=regions, account_id__in=accounts).values_list(
+                "pk", *KEY_FIELDS
+            )
         }
+        by_amount: dict[int, list[int]] = {}
         new = []
         for key, by in changed.items():
-            if count := known.get(key):
-                CoverageCount.objects.filter(pk=count.pk).update(count=F("count") + by)
+            if key in known:
+                by_amount.setdefault(by, []).append(known[key])
             else:
                 new.append(CoverageCount(**dict(zip(KEY_FIELDS, key, strict=True)), count=by))
+        for by, pks in by_amount.items():
+            CoverageCount.objects.filter(pk__in=pks).update(count=F("count") + by)
         CoverageCount.objects.bulk_create(new)
 
 

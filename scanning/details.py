@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -130,7 +132,11 @@ class Change:
 
 
 def _history(rows: Sequence[CoveredResource]) -> list[Change]:
-    """What each status was, the latest first. The oldest line is the status at our first sight of the resource."""
+    """What each status was, the latest first. The oldest line is the status at our first sight of the resource.
+
+    Where changes may have been purged, the oldest one that was kept tells nothing of that first sight.
+    """
+    kept_since = timezone.now() - settings.COVERAGE_RETENTION
     by_id = {row.pk: row for row in rows}
     changes: list[Change] = []
     found = list(StatusChange.objects.filter(resource__in=by_id)[: CHANGES_SHOWN + 1])
@@ -142,6 +148,8 @@ def _history(rows: Sequence[CoveredResource]) -> list[Change]:
         first = {change.resource_id: change for change in found}
         for row in rows:
             earliest = first.get(row.pk)
+            if earliest is not None and earliest.at < kept_since:
+                continue
             was = row.status
             if earliest is not None:
                 was = status_of(row.resource_type, earliest.from_code, earliest.from_reason, earliest.from_frequency)

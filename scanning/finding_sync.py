@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from accounts.choices import ResourceScanType
@@ -14,7 +16,7 @@ from aws.choices import What
 from aws.models import SyncRun
 from aws.runs import Run, run_scope
 from scanning import inspector
-from scanning.absence import Absence, Absentee, settle
+from scanning.absence import SECOND_READ_AFTER, Absence, Absentee, settle
 from scanning.choices import FindingStatus
 from scanning.counts import FindingKey, recount_findings
 from scanning.models import Finding
@@ -51,14 +53,20 @@ def sync_findings(region: str) -> SyncRun:
 
 
 def needs_full_read(run: Run, region: str) -> bool:
-    """Weekly, the first time, after a gap, and after a scan type was switched in the Region."""
+    """Weekly, the first time, after a gap or a switched scan type, and where something was missing a while ago."""
     scope = run.scope
     if scope.last_complete_at is None or scope.last_full_at is None or scope.watermark is None:
         return True
     if run.started_at - scope.last_complete_at > LONGEST_GAP or run.started_at - scope.last_full_at > FULL_READ_EVERY:
         return True
     switched = AccountChange.objects.filter(region=region, field__in=ResourceScanType.values, at__gt=scope.last_full_at)
-    return switched.exists()
+    return switched.exists() or _awaits_second_read(region, run.started_at)
+
+
+def _awaits_second_read(region: str, now: datetime) -> bool:
+    """Whether findings were missing from a full read, too many to ask for: until a second one they count as open."""
+    missing = Finding.objects.present().filter(region=region, missing_since__lte=now - SECOND_READ_AFTER)
+    return missing.exclude(status=FindingStatus.CLOSED).exists()
 
 
 class FindingsRead:
@@ -70,9 +78,11 @@ class FindingsRead:
         self.region = region
         self.rows = Finding.objects.filter(region=region)
         self.newest: datetime | None = None
-        self.seen: set[str] = set()
+        self.seen: set[bytes] | None = None
+        """Digests of the ARNs that a full read saw."""
 
     def read_open(self) -> None:
+        self.seen = set()
         open_before = self.rows.present().exclude(status=FindingStatus.CLOSED)
         held_rows = open_before.count()
         self._read(inspector.list_open_findings(self.client))
@@ -102,7 +112,8 @@ class FindingsRead:
     def store(self, findings: Iterable[Finding]) -> None:
         """Write the new and the changed among these, with the counts of their resources, in one transaction."""
         by_arn = {finding.finding_arn: finding for finding in findings}
-        self.seen |= by_arn.keys()
+        if self.seen is not None:
+            self.seen.update(map(_fingerprint, by_arn))
         times = [finding.updated_at for finding in by_arn.values() if finding.updated_at]
         self.newest = max([*times, *([self.newest] if self.newest else [])], default=None)
         # In whatever Region it was listed before: an ARN is one finding.
@@ -121,17 +132,26 @@ class FindingsRead:
             Finding.objects.bulk_create(
                 changed, update_conflicts=True, unique_fields=["finding_arn"], update_fields=WRITTEN
             )
-            recount_findings(self.region, {_owner(finding) for finding in [*fresh, *changed]})
+            self._recount([*fresh, *changed], was=[held[finding.finding_arn] for finding in changed])
             self.run.counts.new += len(fresh)
             self.run.counts.changed += len(changed)
             self.run.counts.cleaned += sum(finding.is_cleaned for finding in [*fresh, *changed])
 
+    def _recount(self, written: Iterable[Finding], was: Iterable[Finding]) -> None:
+        """Also for the resources, and the Regions, that the findings belonged to before."""
+        owners: dict[str, set[FindingKey]] = {}
+        for finding in chain(written, was):
+            owners.setdefault(finding.region, set()).add(_owner(finding))
+        for region, keys in owners.items():
+            recount_findings(region, keys)
+
     def _absentees(self) -> Iterator[Absentee]:
+        seen = self.seen or set()
         fields = self.rows.present().exclude(status=FindingStatus.CLOSED)
         for pk, arn, account_id, missing_since in fields.values_list(
             "pk", "finding_arn", "account_id", "missing_since"
         ).iterator(chunk_size=5000):
-            if arn not in self.seen:
+            if _fingerprint(arn) not in seen:
                 yield Absentee(pk, (arn,), account_id, missing_since)
 
     def _still_there(self, absent: Sequence[Absentee]) -> set[tuple[str, ...]]:
@@ -155,9 +175,16 @@ class FindingsRead:
 
 def _is_news(old: Finding, new: Finding) -> bool:
     """Different content, unless what we hold is newer; or a return of what was missing."""
+    if old.missing_since or old.gone_at:
+        return True
     if old.updated_at and new.updated_at and new.updated_at < old.updated_at:
         return False
-    return bytes(old.content_hash) != new.content_hash or bool(old.missing_since or old.gone_at)
+    return bytes(old.content_hash) != new.content_hash
+
+
+def _fingerprint(arn: str) -> bytes:
+    """16 bytes: a million ARNs would not fit into memory as text."""
+    return blake2b(arn.encode(), digest_size=16).digest()
 
 
 def _owner(finding: Finding) -> FindingKey:

@@ -379,6 +379,11 @@ class Finding(models.Model):
             models.Index(fields=["account_id", "region", "resource_id", "severity_rank"], name="finding_resource"),
             models.Index(fields=["region", "status"], name="finding_region_status"),
             models.Index(fields=["vulnerability_id"], name="finding_vulnerability"),
+            models.Index(
+                fields=["region", "missing_since"],
+                name="finding_missing",
+                condition=Q(gone_at=None, missing_since__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from accounts.inspector import who_am_i
 from aws import session
-from aws.choices import RunOutcome, What
+from aws.choices import RunOutcome, ScopeState, What
 from aws.models import SyncRun, SyncScope
 from aws.runs import Run, run_scope
 from scanning import inspector
@@ -33,10 +33,17 @@ def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:
 
     run = run_scope(What.COVERAGE, region, STATISTICS, read)
     if run.outcome == RunOutcome.SKIPPED:
+        _skip_all(region, run)
         return run, {}
     if run.outcome == RunOutcome.COMPLETE:
         return run, {**dict.fromkeys(sorted(_read_before(region)), 0), **dict(sorted(totals.items()))}
     return run, dict.fromkeys(sorted({*AT_LEAST, *_read_before(region)}))
+
+
+def _skip_all(region: str, run: SyncRun) -> None:
+    """Nothing more is read in a Region that is switched off: what was read there is then not late, but not offered."""
+    others = SyncScope.objects.of(What.COVERAGE).filter(region=region).exclude(part=STATISTICS)
+    others.update(state=ScopeState.SKIPPED, failing_since=None, error=run.scope.error, error_code=run.scope.error_code)
 
 
 def _read_before(region: str) -> Iterable[str]:

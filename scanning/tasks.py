@@ -9,12 +9,13 @@ from typing import Any
 
 from celery import Signature, shared_task
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import permissions
 from accounts.tasks import sync_accounts, sync_organization
 from aws import heartbeats, requests, runs
-from aws.choices import RunOutcome, What
+from aws.choices import RunOutcome, ScopeState, What
 from aws.models import GLOBAL, SyncRun, SyncScope
 from aws.runs import unless_running
 from scanning import comparison, counts, finding_sync, plan, retention, sync
@@ -72,12 +73,14 @@ def _forgotten() -> list[SyncScope]:
     """What the last dispatch should have started and nobody began, although nothing at all is being read any more.
 
     A plan that is forgotten starts its resource types itself, and a resource type begins with the plan of its Region.
+    Where that found no Inspector, it begins none.
     """
     dispatched_at = heartbeats.last_seen(heartbeats.DISPATCH, before=FORGOTTEN_AFTER)
     if dispatched_at is None or SyncRun.objects.unfinished().exists():
         return []
     monitored = SyncScope.objects.in_regions(settings.COVERAGE_REGIONS).exclude(what=What.COMPARISON)
-    never_begun = list(monitored.filter(last_started_at__lt=dispatched_at))
+    not_offered = Q(what=What.COVERAGE, state=ScopeState.SKIPPED) & ~Q(part=STATISTICS)
+    never_begun = list(monitored.filter(last_started_at__lt=dispatched_at).exclude(not_offered))
     regions = {scope.region for scope in never_begun if scope.what == What.COVERAGE}
     plans = monitored.of(What.COVERAGE).filter(part=STATISTICS, region__in=regions)
     return [*plans, *(scope for scope in never_begun if scope.what != What.COVERAGE)]

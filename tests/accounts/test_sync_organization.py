@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from accounts import sync
 from accounts.models import AccountChange, AwsAccount
 from accounts.organizations import list_accounts
 from accounts.summary import activation_summary, organization_is_known
@@ -111,6 +114,28 @@ def test_an_account_that_left_is_departed_stays_and_may_return(organization: Org
     sync_organization()
     assert AwsAccount.objects.get(account_id=SANDBOX).departed_at is None
     assert changes(SANDBOX) == [("state", "ACTIVE", "DEPARTED"), ("state", "DEPARTED", "ACTIVE")]
+
+
+def test_an_account_that_another_read_learns_at_the_same_moment_costs_nothing(
+    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = sync._store_listed
+
+    def meanwhile(run: Any, listed: Any, known: Any, now: Any) -> None:
+        AwsAccount.objects.ensure([MEMBER], now)
+        store(run, listed, known, now)
+
+    monkeypatch.setattr(sync, "_store_listed", meanwhile)
+    assert sync_organization().outcome == RunOutcome.COMPLETE
+    assert AwsAccount.objects.get(account_id=MEMBER).name == "payments-prod"
+
+
+@pytest.mark.parametrize("path", ["o-1/r-1/ou-a", "o-1/r-1/ou-a/"])
+def test_a_grant_of_a_unit_holds_for_the_accounts_in_it_however_it_ends(path: str, db: None) -> None:
+    for account_id, unit in (("1" * 12, "o-1/r-1/ou-a"), ("2" * 12, "o-1/r-1/ou-a/ou-b"), ("3" * 12, "o-1/r-1/ou-ab")):
+        factories.account(account_id, organizational_unit=unit)
+    person = factories.person("someone", role="account_viewer", units=[path])
+    assert set(AwsAccount.objects.visible_to(person).values_list("account_id", flat=True)) == {"1" * 12, "2" * 12}
 
 
 @pytest.mark.parametrize("fault", [DENIED, {"body": b"{}"}, {"edit": "cut", "value": 40}, {"body": b"<html></html>"}])

@@ -77,6 +77,21 @@ def test_retry_after_is_waited_for(stand_in: StandIn, monkeypatch: pytest.Monkey
     assert [wait for wait in waits if wait >= 7] == [7, attempts.LONGEST_WAIT]
 
 
+def test_the_lease_is_renewed_between_a_long_attempt_and_a_long_wait(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    monkeypatch.setattr("aws.attempts.time.sleep", lambda seconds: events.append(f"wait {seconds}"))
+    stand_in.faults.add(operation="ListCoverage", code="ThrottlingException", retry_after=30, call=1)
+    before = attempts.sign_of_life.set(lambda: events.append("alive"))
+    try:
+        read()
+    finally:
+        attempts.sign_of_life.reset(before)
+    around = [event for event in events if event in {"alive", "wait 30"}]
+    assert around[:4] == ["alive", "alive", "wait 30", "alive"], "at the attempt, and again when it is answered"
+
+
 def test_a_wrong_clock_is_named_with_its_error(stand_in: StandIn) -> None:
     theirs = format_datetime(datetime.now(UTC) - timedelta(minutes=10), usegmt=True)
     stand_in.faults.add(

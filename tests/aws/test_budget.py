@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from aws.attempts import sign_of_life
-from aws.budget import SLOT_SECONDS, RequestBudget
+from aws.budget import SLOT_SECONDS, NoTurn, RequestBudget
 from aws.models import LEASE
 
 
@@ -80,6 +80,26 @@ def test_a_call_that_is_tried_again_and_again_keeps_its_place(monkeypatch: pytes
 
 def test_the_place_of_a_killed_worker_is_free_before_its_scope_is_read_again() -> None:
     assert timedelta(seconds=SLOT_SECONDS) <= LEASE
+
+
+def test_a_call_that_gets_no_place_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aws.budget.LONGEST_WAIT", 1)
+    budget = RequestBudget("us-east-1", rate=1000, at_once=1, sleep=lambda _: None)
+    budget.take_slot()
+    with pytest.raises(NoTurn, match="No other call to us-east-1 ended"):
+        budget._before_call()
+
+
+def test_a_call_that_outlived_its_place_does_not_free_it_for_a_third_one() -> None:
+    slow, quick = (RequestBudget("us-east-1", rate=1000, at_once=1) for _ in range(2))
+    slow._before_call()
+    cache.clear()
+    quick._before_call()
+    slow._before_attempt()
+    slow._after_call()
+    assert cache.get("aws-call:us-east-1:0") is not None
+    quick._after_call()
+    assert cache.get("aws-call:us-east-1:0") is None
 
 
 def test_who_waits_for_a_place_is_not_taken_for_dead() -> None:

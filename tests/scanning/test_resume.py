@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from django.utils import timezone
 
+from accounts import inspector
 from aws import heartbeats
-from aws.choices import RunOutcome, What
+from aws.choices import RunOutcome, ScopeState, What
 from aws.models import Heartbeat, SyncRun, SyncScope
+from coverage_site import readiness
 from demo.organization import Organization
 from demo.server import StandIn
-from scanning import tasks
+from scanning import finding_sync, plan, sync, tasks
 from scanning.choices import ResourceType
+from scanning.freshness import Freshness
 from scanning.models import CoveredResource
 from tests.stand_in import MEMBER
 
@@ -111,6 +116,38 @@ def test_what_waits_in_the_queue_is_not_forgotten(organization: Organization, st
     SyncRun.objects.filter(scope=reading).update(outcome=RunOutcome.RUNNING)
     tasks.resume()
     assert SyncRun.objects.count() == runs, "a worker is busy, and may come to it"
+
+
+def test_a_region_that_is_switched_off_is_not_late_and_not_begun_again_and_again(
+    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.dispatch_sync()
+    answer = inspector.who_am_i
+
+    def refuse(sts: Any, client: Any) -> inspector.Caller:
+        if client.meta.region_name == "eu-west-1":
+            raise ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": "no"}}, "ListFindings")
+        return answer(sts, client)
+
+    for module in (inspector, plan, sync, finding_sync):
+        monkeypatch.setattr(module, "who_am_i", refuse)
+    Heartbeat.objects.filter(name=heartbeats.DISPATCH).delete()
+    long_ago = timezone.now() - timedelta(hours=2)
+    SyncScope.objects.update(last_started_at=long_ago, last_complete_at=long_ago)
+    tasks.dispatch_sync()
+    there = SyncScope.objects.filter(region="eu-west-1")
+    assert set(there.values_list("state", flat=True)) == {ScopeState.SKIPPED}
+    freshness = Freshness.read()
+    assert not [trouble for trouble in freshness.troubles if trouble.region == "eu-west-1"]
+    assert readiness.coverage(freshness).details["regions"]["eu-west-1"]["state"] == "ok"
+    runs = SyncRun.objects.count()
+    dispatched_at = timezone.now() - timedelta(seconds=61)
+    Heartbeat.objects.filter(name=heartbeats.DISPATCH).update(at=dispatched_at)
+    tasks.resume()
+    assert SyncRun.objects.count() == runs
+    monkeypatch.undo()
+    tasks.plan_coverage("eu-west-1")
+    assert set(there.of(What.COVERAGE).values_list("state", flat=True)) == {ScopeState.OK}, "switched on again"
 
 
 def dispatched(*, ago: timedelta) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +85,44 @@ def test_a_finding_that_vanished_is_gone_only_after_a_full_read(organization: Or
     SyncScope.objects.filter(what=What.FINDINGS).update(last_full_at=timezone.now() - timedelta(days=8))
     assert sync_findings(REGION).gone == 1
     assert critical("i-0123456789abcdef0") == 0
+
+
+def test_many_findings_that_vanished_are_gone_at_the_next_read_and_not_after_a_week(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0")
+    findings = [organization.add_finding(instance, severity="CRITICAL") for _ in range(1000)]
+    sync_findings(REGION)
+    for finding in findings[:230]:
+        organization.remove(finding)
+    SyncScope.objects.filter(what=What.FINDINGS).update(last_full_at=timezone.now() - timedelta(days=8))
+    run = sync_findings(REGION)
+    assert (run.outcome, run.missing, run.gone) == (RunOutcome.COMPLETE, 230, 0)
+    stand_in.calls.clear()
+    sync_findings(REGION)
+    assert {"findingStatus"} not in filters_asked(stand_in), "at once is too soon"
+    Finding.objects.exclude(missing_since=None).update(missing_since=timezone.now() - timedelta(minutes=11))
+    assert sync_findings(REGION).gone == 230
+    assert critical("i-0") == 770
+    stand_in.calls.clear()
+    sync_findings(REGION)
+    assert {"findingStatus"} not in filters_asked(stand_in), "nothing is missing any more"
+
+
+def test_a_finding_that_moves_to_another_resource_is_not_counted_for_the_one_before(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-a")
+    organization.add_finding(instance, severity="CRITICAL")
+    sync_findings(REGION)
+    moved = _wire(organization)
+    moved["resources"][0]["id"] = "i-b"
+    for name, value in moved.items():
+        moved[name] = value.timestamp() if isinstance(value, datetime) else value
+    moved["updatedAt"] = timezone.now().timestamp()
+    stand_in.faults.add(operation="ListFindings", body=json.dumps({"findings": [moved]}).encode())
+    assert sync_findings(REGION).changed == 1
+    assert (critical("i-a"), critical("i-b")) == (0, 1)
 
 
 @pytest.mark.parametrize("edit", ["cut", "null_rows", "drop_key"])
