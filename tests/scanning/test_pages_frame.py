@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.template.loader import get_template
 from django.utils import timezone
 
@@ -169,11 +169,12 @@ def test_the_first_page_is_that_of_the_accounts(as_viewer):
     assert as_viewer.get("/")["Location"] == "/coverage/accounts/"
 
 
-def test_healthz_answers_anybody_while_the_database_does(client, monkeypatch):
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_healthz_answers_anybody_while_the_database_does(client, monkeypatch, error):
     assert client.get("/healthz").json() == {"status": "ok"}
 
     def refuse(*args, **kwargs):
-        raise OperationalError("no route to the database")
+        raise error("no route to the database")
 
     monkeypatch.setattr("coverage_site.views.connection.cursor", refuse)
     response = client.get("/healthz")
