@@ -510,3 +510,20 @@ def test_a_token_that_is_no_text_is_not_from_aws(organization: Organization, sta
     stand_in.faults.add(operation="ListCoverage", edit="set_token", value=5)
     assert (run := sync()).outcome == RunOutcome.FAILED
     assert "no text" in run.error
+
+
+def test_a_read_takes_nothing_away_from_another_region_or_type(organization: Organization, stand_in: StandIn) -> None:
+    """A read is responsible for one type in one Region, and sees nothing of the others."""
+    add_instances(organization, 2)
+    organization.add_instance(region="eu-west-1", account_id=MEMBER, resource_id="i-elsewhere")
+    organization.add_function(region=REGION, account_id=MEMBER, name="resize")
+    sync()
+    sync_coverage("eu-west-1", INSTANCES)
+    sync_coverage(REGION, ResourceType.AWS_LAMBDA_FUNCTION)
+    everything = present()
+    assert len(everything) == 4
+    for _ in range(2):
+        assert sync().outcome == RunOutcome.COMPLETE
+        a_while_passes()
+    assert present() == everything
+    assert not CoveredResource.objects.exclude(missing_since=None).exists()
