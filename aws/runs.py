@@ -134,6 +134,17 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
 
     An error of the read changes nothing but the scope's error: it is recorded, logged and part of the returned run.
     """
+    try:
+        return _run_scope(what, region, part, read)
+    except Exception:
+        raise
+    except BaseException:
+        # The process ends, perhaps in the middle of a transaction, and may take long to do so: it locks nothing more.
+        connection.close()
+        raise
+
+
+def _run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -> SyncRun:
     run = _lease(what, region, part)
     before = sign_of_life.set(run.keep_alive)
     try:
@@ -159,11 +170,7 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
             )
             _stop(run, ScopeState.FAILED, RunOutcome.FAILED, error)
     except BaseException:
-        try:
-            _interrupt(run)
-        finally:
-            # A second signal may have come in the middle of a transaction: the process ends, and locks nothing more.
-            connection.close()
+        _interrupt(run)
         raise
     finally:
         sign_of_life.reset(before)

@@ -78,7 +78,7 @@ class CoveredResourceQuerySet(AccountRows["CoveredResource"]):
         exact = Q(tag_lines__contains=whole, at_whole__gt=0)
         if "=" not in tag:
             exact |= Q(tag_lines__contains=key, at_key__gt=0)
-        # LIKE ignores case on SQLite; the position does not, and PostgreSQL can still use its index for LIKE.
+        # LIKE ignores case on SQLite; the position does not. No index serves either: the rows of the tab are read.
         return self.alias(
             at_whole=StrIndex("tag_lines", Value(whole)), at_key=StrIndex("tag_lines", Value(key))
         ).filter(exact)

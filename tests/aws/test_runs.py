@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
+from django.db import connection
 from django.utils import timezone
 
 from aws.choices import CallerKind, HoldDecision, HoldKind, RunOutcome, ScopeState, What
@@ -169,6 +170,21 @@ def test_a_process_that_is_told_to_end_gives_its_lease_back() -> None:
     with pytest.raises(SystemExit):
         read_with(end)
     assert (SyncRun.objects.get().outcome, SyncRun.objects.get().error_code) == (RunOutcome.ABORTED, "interrupted")
+    assert read_with(nothing).outcome == RunOutcome.COMPLETE
+
+
+def test_a_process_that_is_told_to_end_while_it_takes_the_lease_locks_nothing_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def begin(*arguments: object) -> Run:
+        connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("aws.runs._lease", begin)
+        with pytest.raises(SystemExit):
+            read_with(nothing)
+    assert connection.connection is None
     assert read_with(nothing).outcome == RunOutcome.COMPLETE
 
 
