@@ -61,6 +61,15 @@ class Person(AbstractUser):
         return self.is_active and self.role in {Role.ACCOUNT_VIEWER, Role.DELEGATED_ADMIN}
 
     @property
+    def is_site_admin(self) -> bool:
+        """Gives roles and grants, and reads all of the audit."""
+        return self.is_active and self.role == Role.SITE_ADMIN
+
+    @property
+    def reads_audit(self) -> bool:
+        return self.is_active and self.role in {Role.SITE_ADMIN, Role.DELEGATED_ADMIN}
+
+    @property
     def may_activate(self) -> bool:
         """Activate and deactivate scan types in the accounts that this person sees."""
         return self.is_active and self.role == Role.DELEGATED_ADMIN
@@ -468,6 +477,14 @@ class SettingsRequest(models.Model):
         return f"{self.get_setting_display()} in {self.region}, asked for by {self.person}"
 
 
+class AuditEventQuerySet(AccountRows["AuditEvent"]):
+    def readable_by(self, person: Person) -> Self:
+        """Site admins read everything, delegated admins what was done to the accounts that they see."""
+        if person.is_site_admin:
+            return self
+        return self.exclude(account_id="").visible_to(person) if person.reads_audit else self.none()
+
+
 class AuditEvent(models.Model):
     """Who did what, when, from where, on what. Rows are added and never changed: the database itself refuses.
 
@@ -490,7 +507,7 @@ class AuditEvent(models.Model):
     error_message = models.TextField(blank=True, default="")
     aws_request_id = models.CharField(max_length=100, blank=True, default="")
 
-    objects = AccountRows["AuditEvent"].as_manager()
+    objects = AuditEventQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import activation_views, security_views, single_sign_on, views
+from accounts import activation_views, audit_views, people_views, security_views, single_sign_on, views
 
 urlpatterns = [
     # Names with a prefix are those that allauth looks up.
@@ -40,5 +40,18 @@ urlpatterns = [
     path("activation/<int:number>/approve/", activation_views.approve, name="activation-approve"),
     path("activation/<int:number>/cancel/", activation_views.cancel, name="activation-cancel"),
     path("activation/<int:number>/retry/", activation_views.retry, name="activation-retry"),
+    path("audit/", audit_views.audit, name="audit"),
+    path("audit/export.csv", audit_views.export, name="audit-export"),
+    path("people/", people_views.all_people, name="people"),
+    path("people/<int:number>/", people_views.one_person, name="person"),
+    path("people/<int:number>/grants/", people_views.grant_to_person, name="person-grants"),
+    path("people/grants/<int:number>/remove/", people_views.remove_grant, name="grant-remove"),
+    path("people/groups/", people_views.groups, name="groups"),
+    path("people/groups/<int:number>/", people_views.group, name="group"),
+    path("people/groups/<int:number>/grants/", people_views.grant_to_group, name="group-grants"),
+    path("people/groups/<int:number>/delete/", people_views.delete_group, name="group-delete"),
+    path("people/rules/", people_views.rules, name="rules"),
+    path("people/rules/<int:number>/", people_views.rule, name="rule"),
+    path("people/rules/<int:number>/delete/", people_views.delete_rule, name="rule-delete"),
     path("accounts/<str:account_id>/", views.account, name="account"),
 ]

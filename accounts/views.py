@@ -16,6 +16,7 @@ from accounts.lists import Scopes, automatic_activation, read_sheet, scan_types_
 from accounts.models import AwsAccount, AwsAccountQuerySet, Person, RegionalAccount
 from accounts.tables import SORTS, AccountTable
 from aws.choices import CallerKind
+from coverage_site.exports import record_export
 from coverage_site.links import changed
 from coverage_site.paging import PER_PAGE, ordered, page_of, read_cursor, read_order, read_per_page
 from coverage_site.requests import Request, person_of, wants_fragment
@@ -74,6 +75,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     read_per_page(filters.query.get("per", ""))
     narrowed = filters.narrow(AwsAccount.objects.visible_to(person).present())
     rows = ordered(_in_group(narrowed, filters, scopes), order)
+    record_export(request, filters.chosen("account"))
     name = f"coverage-accounts-{freshness.now:%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         exported(person, scopes, rows, filters.scan_types),

@@ -15,7 +15,11 @@ from django.shortcuts import resolve_url
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from accounts import audit
+from accounts.choices import Event
+from accounts.models import Person
 from coverage_site.request_ids import new_id, request_id
+from coverage_site.requests import address_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 BEGAN, USED = "began", "used"
@@ -47,6 +51,19 @@ def private_responses(get_response: GetResponse) -> GetResponse:
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_store=True)
         patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request"))
+        return response
+
+    return respond
+
+
+def denials(get_response: GetResponse) -> GetResponse:
+    """Write down what somebody who is logged in was denied: one place for every view, the check of forms included."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if response.status_code == 403 and isinstance(request.user, Person):
+            name, subject = request.user.get_username(), f"{request.method} {request.get_full_path()}"
+            audit.record(Event.DENIED, name, ip=address_of(request), subject=subject)
         return response
 
     return respond

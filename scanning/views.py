@@ -9,19 +9,23 @@ from celery import Signature
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import audit
+from accounts.choices import Event
 from accounts.models import Person
 from aws import holds, queue, requests
 from aws.choices import HoldDecision
 from aws.models import GLOBAL, SyncScope
+from coverage_site.exports import record_export
 from coverage_site.links import changed
 from coverage_site.paging import LARGEST_ID, PER_PAGE, read_per_page
-from coverage_site.requests import Request, person_of, wants_fragment
+from coverage_site.requests import Request, address_of, person_of, wants_fragment
 from scanning import checks, details, tasks
 from scanning.exports import exported
 from scanning.finding_details import FindingDetails
@@ -68,9 +72,11 @@ def export(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The same lists as a file, with the same query string."""
     tab, person, frame = _tab(slug), person_of(request), frame_of(request)
     filters = read_filters(tab, request.GET, frame, person)
+    lines = exported(tab, filters, frame, person)
+    record_export(request, frame.accounts_chosen)
     name = f"coverage-{tab.slug}-{frame.freshness.now:%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        exported(tab, filters, frame, person),
+        lines,
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -122,12 +128,11 @@ def sync_now(request: Request) -> HttpResponse:
         raise BadRequest("Name one of the Regions that are read, or “global” for all of them.")
     subject = "Every Region" if region == GLOBAL else region
     waiting = requests.waiting(region)
-    if waiting is None and requests.ask(region, person.get_username()):
+    if waiting is None and _asked(request, region):
         if queue.send(tasks.sync_now.s(region)):
             messages.success(request, f"{subject} will be read as soon as a worker is free.")
         else:
-            requests.withdraw(region)
-            messages.error(request, QUEUE_IS_AWAY)
+            _withdraw(request, region)
     elif waiting := waiting or requests.waiting(region):
         messages.info(request, f"{subject}: already {asked_for(waiting, timezone.now(), person)}.")
     return redirect("sync")
@@ -175,15 +180,32 @@ def compare(request: Request) -> HttpResponse:
 
 def _ask_worker(request: Request, name: str, task: Signature[Any], page: str) -> HttpResponse:
     """Let a worker ask AWS; the page shows what it stores. Many clicks are one request."""
-    person = _who_may_sync(request)
-    if not requests.ask(name, person.get_username()):
+    _who_may_sync(request)
+    if not _asked(request, name):
         messages.info(request, "It was asked for already and waits for a worker.")
     elif queue.send(task):
         messages.success(request, "A worker asks AWS as soon as it is free.")
     else:
-        requests.withdraw(name)
-        messages.error(request, QUEUE_IS_AWAY)
+        _withdraw(request, name)
     return redirect(page)
+
+
+def _asked(request: HttpRequest, name: str) -> bool:
+    """Ask for a read or a check, with the audit in one transaction. False: somebody asked before."""
+    by = person_of(request).get_username()
+    with transaction.atomic():
+        is_first = requests.ask(name, by)
+        if is_first:
+            audit.record(Event.SYNC_STARTED, by, ip=address_of(request), subject=name)
+    return is_first
+
+
+def _withdraw(request: HttpRequest, name: str) -> None:
+    """Nobody will read it: said to the person, and beside what the audit has of it already."""
+    requests.withdraw(name)
+    by = person_of(request).get_username()
+    audit.record(Event.SYNC_STARTED, by, ip=address_of(request), subject=name, error_message=QUEUE_IS_AWAY)
+    messages.error(request, QUEUE_IS_AWAY)
 
 
 @require_safe
@@ -241,8 +263,11 @@ def _decide(request: Request, scope: SyncScope, decision: HoldDecision) -> HttpR
         raise BadRequest("The form does not say which read it is about. Start again from the page of the scope.")
     scope.generation = int(seen)
     by = person_of(request).get_username()
-    if not holds.decide(scope, decision, by):
-        return _is_not_held_so(request, scope)
+    with transaction.atomic():
+        if not holds.decide(scope, decision, by):
+            return _is_not_held_so(request, scope)
+        facts = {"subject": str(scope), "region": "" if scope.region == GLOBAL else scope.region}
+        audit.record(Event.HOLD_DECIDED, by, ip=address_of(request), to_value=decision.value, **facts)
     log.info("%s: %s by %s", scope, decision, by)
     if decision == HoldDecision.REFUSED:
         messages.success(request, "Refused. Everything is kept; the scope stays held until a read sees it again.")
