@@ -46,6 +46,8 @@ def abilities_of(person: Person) -> list[str]:
         told.append("Activates and deactivates scan types in these accounts." + _only_reads())
     if person.may_activate and person.all_accounts:
         told.append("Changes the organization's settings." + _only_reads())
+    if person.may_sync:
+        told.append("Starts reads before their time, and decides what becomes of what is held.")
     if person.is_site_admin:
         told.append("Gives roles and grants, and reads the whole audit. Activates nothing.")
     elif person.reads_audit:

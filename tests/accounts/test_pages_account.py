@@ -224,5 +224,5 @@ def test_the_file_holds_what_the_person_may_see(as_person, account_viewer, nobod
 def test_the_queries_of_a_file_do_not_grow_with_the_accounts(as_viewer, django_assert_max_num_queries):
     for number in range(60):
         factories.scan_types(f"{number:012}")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert len(exported(as_viewer)[2]) == 2 * 62

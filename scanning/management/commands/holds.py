@@ -6,10 +6,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
+from accounts import audit
+from accounts.choices import Event
 from aws import holds
 from aws.choices import HoldDecision, ScopeState
-from aws.models import SyncScope
+from aws.models import GLOBAL, SyncScope
 
 BY = "the command line"
 
@@ -32,8 +35,11 @@ class Command(BaseCommand):
 
     def _decide(self, scope_id: int, decision: HoldDecision) -> None:
         scope = SyncScope.objects.filter(pk=scope_id).first()
-        if scope is None or not holds.decide(scope, decision, BY):
-            raise CommandError(f"{scope_id} is not held. `manage.py holds` lists what is.")
+        with transaction.atomic():
+            if scope is None or not holds.decide(scope, decision, BY):
+                raise CommandError(f"{scope_id} is not held. `manage.py holds` lists what is.")
+            facts = {"subject": str(scope), "region": "" if scope.region == GLOBAL else scope.region}
+            audit.record(Event.HOLD_DECIDED, BY, to_value=decision.value, **facts)
         self.stdout.write(f"{scope}: {decision.label.lower()}. The next sync follows it.")
 
     def _list(self) -> None:

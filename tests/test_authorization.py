@@ -1,0 +1,343 @@
+"""Every route × role × method, as page and as fragment, equals tests/authorization.py; what is foreign is missing."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import unescape
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from accounts.choices import Event, ItemState
+from accounts.models import (
+    AccountChange,
+    AccountGrant,
+    ActivationItem,
+    ActivationRequest,
+    AuditEvent,
+    AwsAccount,
+    ClaimRule,
+    Person,
+)
+from aws.choices import ScopeState
+from tests import authorization as table, factories
+from tests.authorization import LOGIN, TABLE, Answers, Line
+from tests.factories import PAYMENTS, REGION, SEARCH
+from tests.reading import read
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+NOT_THE_METHOD = 405
+ABSENT = "999999999999"
+TOKEN = re.compile(r'csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": "\w+"')
+
+ROLES: dict[str, dict[str, Any]] = {
+    table.INACTIVE: {"role": "site_admin", "is_active": False},
+    table.NOBODY: {},
+    table.VIEWER: {"role": "viewer"},
+    table.ACCOUNT_VIEWER: {"role": "account_viewer", "accounts": [PAYMENTS]},
+    table.ADMIN_OF_A: {"role": "delegated_admin", "accounts": [PAYMENTS]},
+    table.ADMIN: {"role": "delegated_admin", "all_accounts": True},
+    table.SITE_ADMIN: {"role": "site_admin"},
+}
+
+
+def routes(patterns: Any, prefix: str = "") -> Iterator[str]:
+    """Every route of the resolver by its name; by its pattern where it has none."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, prefix + str(pattern.pattern))
+        else:
+            assert isinstance(pattern, URLPattern)
+            yield pattern.name or prefix + str(pattern.pattern)
+
+
+def test_every_route_has_a_line_and_every_line_a_route() -> None:
+    assert {line.route for line in TABLE} == set(routes(get_resolver().url_patterns))
+
+
+@pytest.mark.parametrize("line", TABLE, ids=lambda line: f"{line.route} {line.address}")
+def test_every_line_speaks_of_every_role(line: Line) -> None:
+    for expected in (line.get, line.post):
+        assert expected is None or set(expected) == set(table.ROLES)
+    assert line.get or line.post
+
+
+# --- The world: an account A that the granted people see, and a B like it that they do not
+
+
+@pytest.fixture
+def names(db: None, settings: Any) -> dict[str, str]:
+    """What the addresses of the table name."""
+    settings.COVERAGE_READ_ONLY = False
+    settings.COVERAGE_WRITE_ROLE_ARN = "arn:aws:iam::999988887777:role/coverage-writer"
+    factories.administered()
+    factories.read()
+    other = factories.person("other", role="account_viewer", accounts=[SEARCH])
+    given = {"A": PAYMENTS, "B": SEARCH, "person": str(other.pk)}
+    for letter, account_id in (("A", PAYMENTS), ("B", SEARCH)):
+        factories.scan_types(account_id, LAMBDA_CODE="DISABLED")
+        row = factories.instance(f"web-{letter}", resource_id=f"i-{letter.lower()}", account_id=account_id)
+        given[f"finding of {letter}"] = factories.finding(row).finding_arn
+        given[f"request of {letter}"] = str(request_for(other, account_id).pk)
+        AuditEvent.objects.create(at=timezone.now(), event=Event.REQUESTED, account_id=account_id)
+    held = factories.fail("coverage", REGION, "AWS_EC2_INSTANCE", state=ScopeState.HELD)
+    factories.run(held, outcome="held")
+    group = Group.objects.create(name="a group")
+    given |= {
+        "held": str(held.pk),
+        "generation": str(held.generation),
+        "group": str(group.pk),
+        "grant": str(AccountGrant.objects.create(group=group, account_id=SEARCH).pk),
+        "rule": str(ClaimRule.objects.create(value="known", role="viewer").pk),
+    }
+    return given
+
+
+def request_for(person: Person, account_id: str) -> ActivationRequest:
+    made = ActivationRequest.objects.create(
+        token=uuid.uuid4(),
+        person=person,
+        action="activate",
+        scan_types=["EC2"],
+        regions=[REGION],
+        created_at=timezone.now(),
+    )
+    ActivationItem.objects.create(
+        request=made, account_id=account_id, region=REGION, scan_type="CODE_REPOSITORY", state=ItemState.PLANNED
+    )
+    return made
+
+
+@pytest.fixture
+def log_in(names: dict[str, str]) -> Callable[[str], Client]:
+    """A client of this role; somebody inactive was logged in before they were switched off."""
+
+    def as_role(role: str) -> Client:
+        client = Client()
+        if role != table.ANONYMOUS:
+            facts = dict(ROLES[role])
+            is_active = facts.pop("is_active", True)
+            person = factories.person(f"the {role}".replace(" ", "-"), **facts)
+            client.force_login(person)
+            Person.objects.filter(pk=person.pk).update(is_active=is_active)
+            names["oneself"] = str(person.pk)
+        names.setdefault("oneself", names["person"])
+        return client
+
+    return as_role
+
+
+def filled(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: filled(one, names) for name, one in value.items()}
+    if isinstance(value, list):
+        return [filled(one, names) for one in value]
+    return re.sub(r"\{([^}]+)\}", lambda match: names[match[1]], value)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Each request meets the same world."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def asked(client: Client, method: str, line: Line, names: dict[str, str], headers: dict[str, str]) -> HttpResponse:
+    data = filled(line.data, names) if method == "POST" else None
+    session = dict(client.cookies)
+    with undone():
+        response = getattr(client, method.lower())(filled(line.address, names), data, headers=headers)
+        if response.streaming:
+            b"".join(response.streaming_content)
+    client.cookies.clear()
+    client.cookies.update(session)
+    return response
+
+
+def expected_status(line: Line, method: str, role: str) -> int:
+    told: Answers | None = {"GET": line.get, "HEAD": line.get, "POST": line.post, "PUT": line.put}.get(method)
+    if told is not None:
+        return told[role]
+    is_known = role not in {table.ANONYMOUS, table.INACTIVE}
+    return NOT_THE_METHOD if is_known or line.open_to_all else LOGIN
+
+
+@pytest.mark.parametrize("role", table.ROLES)
+def test_every_address_answers_as_the_table_says(role, log_in, names, queued) -> None:
+    client, differences = log_in(role), []
+    for line in TABLE:
+        for method in METHODS:
+            for headers in ({}, {"HX-Request": "true"}):
+                response = asked(client, method, line, names, headers)
+                status: int = response.status_code
+                target = response.get("Location", response.get("HX-Redirect", ""))
+                if status == 204 and headers and target:
+                    status = table.MOVED
+                if status == table.MOVED and target.startswith("/login/?next="):
+                    status = LOGIN
+                expected = expected_status(line, method, role)
+                if status != expected:
+                    differences.append(f"{method} {line.address} {headers}: {status} and not {expected}")
+    assert not differences, "\n".join(differences)
+
+
+@pytest.mark.parametrize("role", [table.NOBODY, table.ACCOUNT_VIEWER, table.ADMIN_OF_A])
+def test_what_is_foreign_answers_exactly_like_what_is_missing(role, log_in, names) -> None:
+    """Every address that names something of B, beside the same address with something that nobody has."""
+    client = log_in(role)
+    absent = {
+        **names,
+        "B": ABSENT,
+        "finding of B": names["finding of B"].replace(SEARCH, ABSENT),
+        "request of B": "987654321",
+    }
+    compared = 0
+    for line in TABLE:
+        if "B}" not in line.address and "{B}" not in str(line.data):
+            continue
+        method = "GET" if line.get else "POST"
+        foreign, missing = (asked(client, method, line, given, {}) for given in (names, absent))
+        assert foreign.status_code == missing.status_code, line.address
+        texts = [TOKEN.sub("", response.content.decode()) for response in (foreign, missing)]
+        named = rf"{SEARCH}|{ABSENT}|(?<=/activation/)({names['request of B']}|{absent['request of B']})(?=/)"
+        texts = [re.sub(named, "X", text) for text in texts]
+        assert texts[0] == texts[1], line.address
+        compared += 1
+    assert compared > 10
+
+
+@pytest.mark.parametrize("role", [table.SITE_ADMIN, table.ADMIN])
+def test_every_form_needs_its_token(role, log_in, names) -> None:
+    logged_in = log_in(role)
+    client = Client(enforce_csrf_checks=True)
+    client.cookies.update(logged_in.cookies)
+    for line in TABLE:
+        if line.post is not None:
+            response = asked(client, "POST", line, names, {})
+            assert response.status_code == 403, line.address
+            assert "The form was too old" in read(response, 403).text
+
+
+# --- A canary in everything of B
+
+
+CANARY = "canary"
+
+
+@pytest.fixture
+def canaries(names: dict[str, str]) -> None:
+    """B again, with a canary in whatever AWS or a person may have written there."""
+    refused = {"error_code": f"{CANARY}-code", "error_message": f"{CANARY}-message"}
+    factories.regional(SEARCH, unknown_since=timezone.now(), **refused)
+    shapes: dict[str, Any] = {"tags": {f"{CANARY}-key": f"{CANARY}-value"}, "account_id": SEARCH}
+    rows = [
+        factories.instance(f"{CANARY}-instance", resource_id=f"i-{CANARY}", **shapes),
+        factories.unmanaged_instance(f"{CANARY}-unmanaged", **shapes),
+        factories.instance(f"{CANARY}-odd", code="INACTIVE", reason=f"{CANARY.upper()}_REASON", **shapes),
+        factories.repository(f"{CANARY}/api", account_id=SEARCH),
+        factories.image(f"{CANARY}/api", tags=[f"{CANARY}-tag"], account_id=SEARCH),
+        factories.function(f"{CANARY}-function", **shapes),
+    ]
+    for row in rows:
+        factories.finding(
+            row,
+            "CRITICAL",
+            title=f"{CANARY}-title",
+            description=f"{CANARY}-description",
+            remediation={"recommendation": {"text": f"{CANARY}-fix", "Url": f"https://example.com/{CANARY}"}},
+        )
+        factories.status_change(row, timezone.now(), (f"{CANARY}-was", "x"), ("ACTIVE", f"{CANARY}-became"))
+    facts = {"name": f"{CANARY}-name", "email": f"{CANARY}@example.com", "organizational_unit": f"o-1/{CANARY}-unit"}
+    AwsAccount.objects.filter(account_id=SEARCH).update(**facts)
+    change = {"field": "organizational_unit", "from_value": f"{CANARY}-from", "to_value": f"{CANARY}-to"}
+    AccountChange.objects.create(account_id=SEARCH, at=timezone.now(), **change)
+    other = Person.objects.get(username="other")
+    for request in ActivationRequest.objects.filter(items__account_id=SEARCH):
+        request.items.update(**refused, aws_request_id=f"{CANARY}-id")
+        ActivationRequest.objects.filter(pk=request.pk).update(reason=f"{CANARY}-reason")
+    Person.objects.filter(pk=other.pk).update(username=f"{CANARY}-person")
+    AuditEvent.objects.create(
+        at=timezone.now(),
+        event=Event.ANSWERED,
+        account_id=SEARCH,
+        actor=f"{CANARY}-actor",
+        subject=f"{CANARY}-subject",
+        reason=f"{CANARY}-why",
+        **refused,
+    )
+    AuditEvent.objects.create(at=timezone.now(), event=Event.ROLE_CHANGED, actor=f"{CANARY}-admin", subject=CANARY)
+    for what, part in (("coverage", "AWS_EC2_INSTANCE"), ("findings", ""), ("accounts", "")):
+        scope = factories.fail(what, REGION, part, error=f"{CANARY}-error of {SEARCH}", request_id=f"{CANARY}-request")
+        factories.run(scope, outcome="failed", error=f"{CANARY}-run")
+    held = factories.fail(
+        "coverage",
+        "eu-west-1",
+        "AWS_LAMBDA_FUNCTION",
+        state=ScopeState.HELD,
+        error=CANARY,
+        would_go=[f"{SEARCH} {CANARY}"],
+    )
+    factories.run(held, outcome="held")
+    Group.objects.update(name=f"{CANARY}-group")
+
+
+LINK = re.compile(r'(?:href|action|hx-get)="([^"#]*)[#"]')
+
+
+def crawl(client: Client, most: int = 600) -> dict[str, str]:
+    """Every page that can be reached by its links, address → what came back, headers included."""
+    found: dict[str, str] = {}
+    waiting = [
+        "/",
+        "/activation/",
+        "/audit/",
+        "/people/",
+        f"/accounts/{SEARCH}/",
+        f"/coverage/instances/?account={SEARCH}",
+    ]
+    waiting += [f"/sync/{number}/" for number in range(1, 60)]
+    while waiting and len(found) < most:
+        address = waiting.pop(0)
+        if address in found:
+            continue
+        response = client.get(address)
+        content = b"".join(response.streaming_content) if response.streaming else response.content
+        text = content.decode()
+        found[address] = f"{response.headers}\n{text}"
+        if response.status_code == 302:
+            waiting.append(response["Location"])
+        for link in LINK.findall(text):
+            target = urljoin(address, unescape(link))
+            known_prefix = not urlsplit(target).netloc and not target.startswith(("/static/", "/logout/", "/theme/"))
+            # Of the many orders and filters of one page a few are enough.
+            if known_prefix and sum(page.partition("?")[0] == urlsplit(target).path for page in found) < 12:
+                waiting.append(target)
+    return found
+
+
+def test_nothing_of_a_foreign_account_is_on_any_page(canaries, log_in) -> None:
+    seen = crawl(log_in(table.SITE_ADMIN))
+    everything = re.sub("[ _]", "-", "\n".join(seen.values()).lower())
+    for fact in (
+        "name", "unit", "instance", "key", "function", "tag", "title", "description", "fix", "was", "became", "from",
+        "reason", "code", "message", "actor", "subject", "why", "error", "person", "group",
+    ):  # fmt: skip
+        assert f"{CANARY}-{fact}" in everything, f"nobody would see {fact}: this test proves nothing"
+    for role in (table.NOBODY, table.ACCOUNT_VIEWER, table.ADMIN_OF_A):
+        pages = crawl(log_in(role))
+        assert len(pages) > 20
+        leaks = [address for address, text in pages.items() if CANARY in text.lower().replace(address.lower(), "")]
+        assert leaks == [], role
