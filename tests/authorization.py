@@ -6,6 +6,7 @@ not. What people without the right get at an address that names something is exa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 OK, MOVED, BAD, DENIED, MISSING, CONFLICT, LOGIN = 200, 302, 400, 403, 404, 409, 0
@@ -47,7 +48,7 @@ class Line:
     get: Answers | None = None
     post: Answers | None = None
     put: Answers | None = None
-    data: dict[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
     open_to_all: bool = False
     """Reached without a login, so that a method that is not answered is 405 for everybody."""
 

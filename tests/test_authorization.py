@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import unescape
 from typing import Any
@@ -13,7 +13,6 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -140,7 +139,7 @@ def log_in(names: dict[str, str]) -> Callable[[str], Client]:
 
 
 def filled(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: filled(one, names) for name, one in value.items()}
     if isinstance(value, list):
         return [filled(one, names) for one in value]
@@ -155,7 +154,7 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def asked(client: Client, method: str, line: Line, names: dict[str, str], headers: dict[str, str]) -> HttpResponse:
+def asked(client: Client, method: str, line: Line, names: dict[str, str], headers: dict[str, str]) -> Any:
     data = filled(line.data, names) if method == "POST" else None
     session = dict(client.cookies)
     with undone():
@@ -313,7 +312,7 @@ def crawl(client: Client, most: int = 600) -> dict[str, str]:
         address = waiting.pop(0)
         if address in found:
             continue
-        response = client.get(address)
+        response: Any = client.get(address)
         content = b"".join(response.streaming_content) if response.streaming else response.content
         text = content.decode()
         found[address] = f"{response.headers}\n{text}"
