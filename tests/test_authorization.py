@@ -84,12 +84,13 @@ def names(db: None, settings: Any) -> dict[str, str]:
     factories.administered()
     factories.read()
     other = factories.person("other", role="account_viewer", accounts=[SEARCH])
+    askers = {"A": factories.person("asker"), "B": other}
     given = {"A": PAYMENTS, "B": SEARCH, "person": str(other.pk)}
     for letter, account_id in (("A", PAYMENTS), ("B", SEARCH)):
         factories.scan_types(account_id, LAMBDA_CODE="DISABLED")
         row = factories.instance(f"web-{letter}", resource_id=f"i-{letter.lower()}", account_id=account_id)
         given[f"finding of {letter}"] = factories.finding(row).finding_arn
-        given[f"request of {letter}"] = str(request_for(other, account_id).pk)
+        given[f"request of {letter}"] = str(request_for(askers[letter], account_id).pk)
         AuditEvent.objects.create(at=timezone.now(), event=Event.REQUESTED, account_id=account_id)
     held = factories.fail("coverage", REGION, "AWS_EC2_INSTANCE", state=ScopeState.HELD)
     factories.run(held, outcome="held")
@@ -258,7 +259,7 @@ def canaries(names: dict[str, str]) -> None:
             description=f"{CANARY}-description",
             remediation={"recommendation": {"text": f"{CANARY}-fix", "Url": f"https://example.com/{CANARY}"}},
         )
-        factories.status_change(row, timezone.now(), (f"{CANARY}-was", "x"), ("ACTIVE", f"{CANARY}-became"))
+        factories.status_change(row, timezone.now(), ("INACTIVE", f"{CANARY}-was"), ("ACTIVE", f"{CANARY}-became"))
     facts = {"name": f"{CANARY}-name", "email": f"{CANARY}@example.com", "organizational_unit": f"o-1/{CANARY}-unit"}
     AwsAccount.objects.filter(account_id=SEARCH).update(**facts)
     change = {"field": "organizational_unit", "from_value": f"{CANARY}-from", "to_value": f"{CANARY}-to"}
@@ -296,7 +297,7 @@ def canaries(names: dict[str, str]) -> None:
 LINK = re.compile(r'(?:href|action|hx-get)="([^"#]*)[#"]')
 
 
-def crawl(client: Client, most: int = 600) -> dict[str, str]:
+def crawl(client: Client, most: int = 400) -> dict[str, str]:
     """Every page that can be reached by its links, address → what came back, headers included."""
     found: dict[str, str] = {}
     waiting = [
@@ -322,7 +323,7 @@ def crawl(client: Client, most: int = 600) -> dict[str, str]:
             target = urljoin(address, unescape(link))
             known_prefix = not urlsplit(target).netloc and not target.startswith(("/static/", "/logout/", "/theme/"))
             # Of the many orders and filters of one page a few are enough.
-            if known_prefix and sum(page.partition("?")[0] == urlsplit(target).path for page in found) < 12:
+            if known_prefix and sum(page.partition("?")[0] == urlsplit(target).path for page in found) < 6:
                 waiting.append(target)
     return found
 
