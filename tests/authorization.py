@@ -47,8 +47,9 @@ class Line:
     address: str
     get: Answers | None = None
     post: Answers | None = None
-    put: Answers | None = None
     data: Mapping[str, object] = field(default_factory=dict)
+    about_oneself: bool = False
+    """No role counts: it is about who asks, or the way in. The answers differ by what each has set up."""
     open_to_all: bool = False
     """Reached without a login, so that a method that is not answered is 405 for everybody."""
 
@@ -140,14 +141,32 @@ TABLE = [
     Line("audit", "/audit/?account={B}", get={**answers((ADMIN, SITE_ADMIN)), ADMIN_OF_A: BAD}),
     Line("audit-export", "/audit/export.csv", get=answers(READS_AUDIT)),
     # In and out
-    Line(
-        "login",
-        "/login/",
-        get=everybody(),
-        post=everybody(),
-        put=everybody(),
-        data={"username": "x", "password": "y"},
-        open_to_all=True,
-    ),
     Line("logout", "/logout/", post=everybody(MOVED), open_to_all=True),
+    *(
+        Line(route, f"/login/{address}", open_to_all=True, about_oneself=True)
+        for route, address in (
+            ("account_login", ""),
+            ("mfa_authenticate", "code/"),
+            ("mfa_login_webauthn", "passkey/"),
+            ("single-sign-on", "sso/"),
+            ("single-sign-on-callback", "sso/callback/"),
+        )
+    ),
+    *(
+        Line(route, f"/security/{address}", about_oneself=True)
+        for route, address in (
+            ("mfa_index", ""),
+            ("account_change_password", "password/"),
+            ("mfa_activate_totp", "app/"),
+            ("totp-qr-code", "app/code.svg"),
+            ("mfa_deactivate_totp", "app/remove/"),
+            ("mfa_add_webauthn", "passkeys/add/"),
+            ("mfa_remove_webauthn", "passkeys/1/remove/"),
+            ("mfa_view_recovery_codes", "recovery-codes/"),
+            ("mfa_generate_recovery_codes", "recovery-codes/new/"),
+            ("account_reauthenticate", "confirm/"),
+            ("mfa_reauthenticate", "confirm/code/"),
+            ("mfa_reauthenticate_webauthn", "confirm/passkey/"),
+        )
+    ),
 ]
