@@ -20,6 +20,18 @@ UNIT = "o-1/r-1/ou-search"
 
 
 @pytest.fixture
+def as_person(as_person):
+    """Logged in, and the login itself is forgotten: these tests count what comes after."""
+
+    def log_in(person):
+        client = as_person(person)
+        AuditEvent.objects.filter(event=Event.LOGIN).delete()
+        return client
+
+    return log_in
+
+
+@pytest.fixture
 def root(db) -> Person:
     return factories.person("root", role="site_admin")
 
