@@ -121,6 +121,7 @@ def test_what_waits_in_the_queue_is_not_forgotten(organization: Organization, st
 def test_a_region_that_is_switched_off_is_not_late_and_not_begun_again_and_again(
     organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    organization.add_instance(region="eu-west-1", account_id=MEMBER, resource_id="i-0")
     tasks.dispatch_sync()
     answer = inspector.who_am_i
 
