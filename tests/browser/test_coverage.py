@@ -133,6 +133,7 @@ def test_accounts_are_narrowed_sorted_and_opened_in_place(open_page, rows):
     page.get_by_role("checkbox", name="Deactivated").check()
     expect(page.locator("tbody tr")).to_have_count(1)
     assert page.evaluate("window.notReloaded")
+    page.wait_for_load_state("networkidle")
     page.get_by_role("link", name="search-prod").click()
     expect(page.get_by_role("heading", name="search-prod")).to_be_visible()
     page.go_back()
@@ -183,7 +184,7 @@ def test_a_fragment_after_the_session_ended_leads_to_the_login_and_back(open_pag
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.get_by_label("Name").fill(viewer.username)
     page.get_by_label("Password").fill(factories.PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     expect(page.get_by_role("heading", name="Account management")).to_be_visible()
     assert page.url.endswith(INSTANCES)
 
