@@ -102,10 +102,6 @@ class Refused(Exception):
     """The request breaks a rule of this dashboard; the message says which, for people."""
 
 
-def changes_are_on() -> bool:
-    return not settings.COVERAGE_READ_ONLY and bool(settings.COVERAGE_WRITE_ROLE_ARN)
-
-
 def why_not(person: Person, action: Action) -> str:
     """Why this person cannot do this here, in words; empty if they can."""
     if not person.may_activate:
