@@ -143,7 +143,7 @@ def confirm(person: Person, wish: Wish, given: Confirmation) -> ActivationReques
         raise Refused(f"One request takes up to {settings.COVERAGE_MOST_ACCOUNTS:,} accounts (COVERAGE_MOST_ACCOUNTS).")
     try:
         with transaction.atomic():
-            if earlier := ActivationRequest.objects.filter(token=given.token, person=person).first():
+            if earlier := _earlier(person, given):
                 return earlier
             seen = preview(person, wish)
             if seen.digest != given.digest:
@@ -151,11 +151,15 @@ def confirm(person: Person, wish: Wish, given: Confirmation) -> ActivationReques
             if not seen.sent:
                 raise Refused("Nothing would change.")
             return _store(person, wish, given, seen)
-    except IntegrityError:
-        # The same form a moment ago, or another request for one of these.
-        if earlier := ActivationRequest.objects.filter(token=given.token, person=person).first():
+    except (IntegrityError, Stale) as clash:
+        # What came in between may be the same form, sent a moment ago.
+        if earlier := _earlier(person, given):
             return earlier
-        raise Stale(preview(person, wish)) from None
+        raise clash if isinstance(clash, Stale) else Stale(preview(person, wish)) from None
+
+
+def _earlier(person: Person, given: Confirmation) -> ActivationRequest | None:
+    return ActivationRequest.objects.filter(token=given.token, person=person).first()
 
 
 def _store(person: Person, wish: Wish, given: Confirmation, seen: Preview) -> ActivationRequest:

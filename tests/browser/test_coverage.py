@@ -126,6 +126,7 @@ def test_accounts_are_narrowed_sorted_and_opened_in_place(open_page, rows):
     page.get_by_role("link", name="Something off").click()
     expect(page.locator("tbody tr")).to_have_count(2)
     page.locator("th a", has_text=re.compile("^id$")).click()
+    expect(page.locator("th[aria-sort] a.current", has_text=re.compile("^id$"))).to_be_visible()
     expect(page.locator("tbody tr").first).to_contain_text(factories.PAYMENTS)
     page.locator("#picker-scan_type summary").click()
     page.get_by_role("checkbox", name="ECR").check()
@@ -200,14 +201,14 @@ def test_everything_works_without_script(open_page, rows):
     page.locator("#picker-status").get_by_role("button", name="Apply").click()
     assert page.locator("tbody tr").count() == 1
     page.get_by_role("link", name="broken").click()
-    assert page.get_by_role("heading", name="broken").is_visible()
+    expect(page.get_by_role("heading", name="broken")).to_be_visible()
     assert page.get_by_role("button", name="Copy link").count() == 0
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Dark").click()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Log out").click()
-    assert page.get_by_role("heading", name="Log in").is_visible()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
 def test_the_sync_page_follows_by_itself(open_page, rows):

@@ -75,12 +75,12 @@ def test_a_hold_is_looked_at_and_released(open_page, held, queued, has_script):
     page = open_page("/coverage/instances/", java_script_enabled=has_script)
     page.get_by_role("link", name="Release or refuse").click()
     page.get_by_role("link", name="Release …").click()
-    assert page.get_by_text("120 rows will be marked gone at the next read.").is_visible()
+    expect(page.get_by_text("120 rows will be marked gone at the next read.")).to_be_visible()
     page.get_by_role("button", name="Release: let 120 rows go").click()
-    assert page.get_by_text("Released. It is read again as soon as a worker is free.").is_visible()
+    expect(page.get_by_text("Released. It is read again as soon as a worker is free.")).to_be_visible()
     assert [task for task, _ in queued()] == ["sync_coverage"]
     page.get_by_role("button", name="Refuse").click()
-    assert page.get_by_text("Refused. Everything is kept").is_visible()
+    expect(page.get_by_text("Refused. Everything is kept")).to_be_visible()
     held.refresh_from_db()
     assert held.hold_decision == "refused"
 
@@ -88,7 +88,7 @@ def test_a_hold_is_looked_at_and_released(open_page, held, queued, has_script):
 def test_without_script_a_read_is_asked_for_as_well(open_page, held, queued):
     page = open_page("/sync/", java_script_enabled=False)
     page.get_by_role("button", name="Sync every Region").click()
-    assert page.get_by_text("Every Region will be read as soon as a worker is free.").is_visible()
+    expect(page.get_by_text("Every Region will be read as soon as a worker is free.")).to_be_visible()
     assert page.url.endswith("/sync/")
 
 
