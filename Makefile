@@ -1,5 +1,5 @@
 # What a newcomer types. PYTHON=python3.12 chooses the interpreter; PORT=9000 the port of the demo.
-export PYTHON ?= python3
+export PYTHON
 
 .PHONY: help demo test torture lint format lock
 .DEFAULT_GOAL := help

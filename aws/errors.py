@@ -95,6 +95,8 @@ def describe(error: BaseException) -> str:
         return _describe_answer(error)
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
         return "No AWS credentials were found: give this installation a role or credentials."
+    if isinstance(error, boto.ProfileNotFound):
+        return "AWS_PROFILE names a profile that the AWS configuration of this computer does not have."
     if isinstance(error, (boto.ConnectTimeoutError, boto.ReadTimeoutError)):
         return "AWS did not answer in time."
     if isinstance(error, boto.EndpointConnectionError):

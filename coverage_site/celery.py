@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.loaders.app import AppLoader
+from django.core.exceptions import ImproperlyConfigured
 
 from coverage_site import request_ids
 from coverage_site.environment import said_in_one_line
@@ -42,6 +43,17 @@ def _log_as_django_does(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
 
 
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _need_a_broker(**_: Any) -> None:
+    """Without an address Celery would look for a broker of another kind on this computer, for ever."""
+    from django.conf import settings
+
+    with said_in_one_line():
+        if not settings.REDIS_URL:
+            raise ImproperlyConfigured("REDIS_URL is missing: workers and beat need a broker, redis://host:6379/0.")
+
+
 @signals.beat_init.connect
 def _say_that_beat_lives(**_: Any) -> None:
     """From now on, and in this process alone, sending the heartbeat's task says that beat itself is alive."""
@@ -56,8 +68,8 @@ def _beat_lives(**_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def _warn_of_eviction(**_: Any) -> None:
-    from coverage_site.checks import eviction_warning
+def _warn(**_: Any) -> None:
+    from coverage_site.checks import warnings
 
-    if warning := eviction_warning():
+    for warning in warnings():
         logging.getLogger(__name__).warning("%s", warning)

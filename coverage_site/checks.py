@@ -27,7 +27,24 @@ def eviction_warning() -> str:
     )
 
 
+def role_warnings() -> list[str]:
+    """Settings that do nothing alone, and look as if they did."""
+    found = []
+    if not settings.COVERAGE_READ_ONLY and not settings.COVERAGE_WRITE_ROLE_ARN:
+        found.append("COVERAGE_READ_ONLY=0 changes nothing without COVERAGE_WRITE_ROLE_ARN: activation stays off.")
+    if settings.COVERAGE_EXTERNAL_ID and not (settings.COVERAGE_READ_ROLE_ARN or settings.COVERAGE_WRITE_ROLE_ARN):
+        found.append(
+            "COVERAGE_EXTERNAL_ID is used for roles alone: set COVERAGE_READ_ROLE_ARN or COVERAGE_WRITE_ROLE_ARN."
+        )
+    return found
+
+
+def warnings() -> list[str]:
+    """What a person should know, though everything starts."""
+    eviction = eviction_warning()
+    return [*([eviction] if eviction else []), *role_warnings()]
+
+
 @checks.register
-def broker_keeps_what_it_gets(**_: Any) -> list[checks.CheckMessage]:
-    warning = eviction_warning()
-    return [checks.Warning(warning, id="coverage_site.W001")] if warning else []
+def look_at_what_was_set(**_: Any) -> list[checks.CheckMessage]:
+    return [checks.Warning(warning, id=f"coverage_site.W{number:03}") for number, warning in enumerate(warnings(), 1)]

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 SHORTEST_SECRET_KEY = 32
@@ -143,6 +145,10 @@ def allowed_hosts(*, debug: bool) -> list[str]:
     hosts = words("ALLOWED_HOSTS")
     if "*" in hosts:
         raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts; * would accept every one.")
+    if wrong := [host for host in hosts if not HOST.fullmatch(host)]:
+        raise ImproperlyConfigured(
+            f"ALLOWED_HOSTS takes names such as coverage.example.com, without scheme, port and path, not {wrong[0]!r}."
+        )
     if not hosts and not debug:
         raise ImproperlyConfigured(
             "ALLOWED_HOSTS is missing: name the host that people type, for example coverage.example.com."
@@ -190,6 +196,14 @@ def _port(address: str, name: str) -> None:
         raise ImproperlyConfigured(f"{name} is no address: its host or port cannot be read.") from None
 
 
+def check_aws_endpoint() -> None:
+    """The SDK reads the variable itself; of a wrong value it would tell at each call."""
+    address = text("AWS_ENDPOINT_URL")
+    if address and (_split(address).scheme not in {"http", "https"} or not _split(address).hostname):
+        raise ImproperlyConfigured(f"AWS_ENDPOINT_URL must begin with http:// or https://, not {address!r}.")
+    _port(address, "AWS_ENDPOINT_URL")
+
+
 def role_arn(name: str) -> str:
     arn = text(name)
     if arn and not ROLE_ARN.fullmatch(arn):
@@ -214,7 +228,8 @@ def database(base_dir: Path) -> dict[str, Any]:
     """SQLite waits for its lock instead of failing (IMMEDIATE, WAL); PostgreSQL keeps a pool of connections."""
     raw = text("DATABASE_URL") or f"sqlite:///{base_dir / 'var' / 'coverage.sqlite3'}"
     try:
-        config: dict[str, Any] = dict(env.db_url_config(raw))
+        with warnings.catch_warnings(action="ignore"):  # We say below what it warns of.
+            config: dict[str, Any] = dict(env.db_url_config(raw))
     except (ValueError, environ.ImproperlyConfigured):
         raise ImproperlyConfigured(
             "DATABASE_URL cannot be read: give postgres://user:password@host:5432/name or sqlite:///path."

@@ -21,6 +21,7 @@ LOG_FORMAT = environment.log_format()
 REDIS_URL = environment.redis_url()
 DATABASES = {"default": environment.database(BASE_DIR)}
 
+environment.check_aws_endpoint()
 COVERAGE_REGIONS = environment.regions()
 COVERAGE_READ_ROLE_ARN = environment.role_arn("COVERAGE_READ_ROLE_ARN")
 COVERAGE_EXTERNAL_ID = environment.text("COVERAGE_EXTERNAL_ID")

@@ -10,18 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 
-from demo import __main__ as demo
+from aws import heartbeats
+from aws.models import SyncScope
+from demo import __main__ as demo, ours
 from demo.family import Roll, started_by
 from tests.ops.conftest import until
 
 ADMINISTRATOR = "111122223333"
 PERSON = "from accounts.models import Person; Person.objects.create_user('site-admin', password='theirs-and-long')"
-PASSWORD = "from accounts.models import Person; print(Person.objects.get().check_password('theirs-and-long'))"
-SCOPE = (
-    "from aws.models import SyncScope;"
-    "SyncScope.objects.create(what='accounts', region='us-east-1', caller_account='999988887777')"
-)
 
 
 @pytest.fixture
@@ -35,26 +33,15 @@ def take(start):
     return begin
 
 
-@pytest.fixture
-def shell(start):
-    def run(code: str) -> str:
-        program = start("manage.py", "shell", "--no-imports", "-c", code)
-        assert program.process.wait(60) == 0, program.said
-        return str(program.said).strip()
-
-    return run
-
-
-def test_a_database_with_people_is_left_as_it_is(start, take, shell) -> None:
+def test_a_database_with_people_is_left_as_it_is(start, take) -> None:
     assert start("manage.py", "migrate").process.wait(60) == 0
-    shell(PERSON)
+    assert start("manage.py", "shell", "--no-imports", "-c", PERSON).process.wait(60) == 0
     code, said = take("--database")
     assert code == 1
     assert said.splitlines() == [
         "DATABASE_URL names a database in use: it holds what no demo made (people: 1, scopes that are read: 0)."
         " The demo takes only an empty one, or one of its own."
     ]
-    assert shell(PASSWORD) == "True"
 
 
 def test_a_database_of_something_else_gets_no_tables(start, take) -> None:
@@ -64,44 +51,27 @@ def test_a_database_of_something_else_gets_no_tables(start, take) -> None:
     assert (code, "tables of something else" in said) == (1, True)
 
 
-def test_an_empty_database_is_taken_and_taken_again(take, shell) -> None:
-    assert take("--database") == (0, "")
-    shell(PERSON)
-    assert take("--database") == (0, "")
+@pytest.mark.django_db
+def test_a_database_with_our_mark_is_ours_until_another_account_is_read_into_it() -> None:
+    assert ours.reason_against_database(ADMINISTRATOR) == ""
+    scope = SyncScope.objects.create(what="accounts", region="us-east-1", caller_account=ADMINISTRATOR)
+    assert "what no demo made" in ours.reason_against_database(ADMINISTRATOR)
+    heartbeats.beat(ours.MARK)
+    assert ours.reason_against_database(ADMINISTRATOR) == ""
+    SyncScope.objects.filter(pk=scope.pk).update(caller_account="999988887777")
+    assert "account 999988887777 was read into it" in ours.reason_against_database(ADMINISTRATOR)
 
 
-def test_the_demos_own_database_that_reads_a_real_account_by_now_is_refused(take, shell) -> None:
-    assert take("--database") == (0, "")
-    shell(SCOPE)
-    code, said = take("--database")
-    assert (code, "account 999988887777 was read into it" in said) == (1, True)
-
-
-def test_a_broker_with_queues_is_refused(start, take, valkey) -> None:
-    assert take("--broker", REDIS_URL=valkey.url) == (0, "")
-    assert take("--broker", REDIS_URL=valkey.url) == (0, "")
-    theirs = (
-        "import redis, os; it = redis.Redis.from_url(os.environ['REDIS_URL']);"
-        "it.delete('coverage-demo'); it.sadd('_kombu.binding.celery', 'x')"
-    )
-    assert start("-c", theirs, REDIS_URL=valkey.url).process.wait(30) == 0
-    code, said = take("--broker", REDIS_URL=valkey.url)
-    assert (code, "it holds queues that no demo made" in said) == (1, True)
-
-
-def test_a_broker_with_a_living_worker_is_refused(start, take, valkey) -> None:
-    assert take("--broker", REDIS_URL=valkey.url) == (0, "")
+def test_a_broker_is_taken_and_one_that_somebody_uses_is_not(start, take, valkey) -> None:
+    assert take("--broker", "--database", REDIS_URL=valkey.url) == (0, "")
+    assert take("--broker", "--database", REDIS_URL=valkey.url) == (0, "")
     worker = start("-m", "celery", "-A", "coverage_site", "worker", "--concurrency", "1", REDIS_URL=valkey.url)
     until(lambda: " ready." in worker.said)
     code, said = take("--broker", REDIS_URL=valkey.url)
     assert (code, "workers take tasks from it (1)" in said) == (1, True)
-
-
-def test_a_database_that_is_away_is_said_in_one_line(take) -> None:
-    code, said = take("--database", DATABASE_URL="postgres://u:p@127.0.0.1:1/none")
-    assert code == 1
-    (line,) = said.splitlines()
-    assert line.startswith("The database of DATABASE_URL does not answer: ")
+    redis.Redis.from_url(valkey.url).delete(ours.BROKER_MARK)
+    code, said = take("--broker", REDIS_URL=valkey.url)
+    assert (code, "it holds queues that no demo made" in said) == (1, True)
 
 
 def test_an_address_is_shown_without_its_password() -> None:

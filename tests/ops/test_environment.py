@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from coverage_site import environment
+from coverage_site import checks, environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
         ("SECRET_KEY_FILE", "no/such/file", "cannot be read"),
         ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is missing"),
         ("ALLOWED_HOSTS", "*", "must name the hosts"),
+        ("ALLOWED_HOSTS", "https://coverage.example.com", "without scheme, port and path"),
+        ("ALLOWED_HOSTS", "coverage.example.com:8000", "without scheme, port and path"),
+        ("AWS_ENDPOINT_URL", "foo", "must begin with http:// or https://"),
         ("CSRF_TRUSTED_ORIGINS", "coverage.example.com", "https://coverage.example.com"),
         ("COVERAGE_REGIONS", "", "list-regions"),
         ("COVERAGE_REGIONS", "us-east-1,mars", "'mars' is not the name of a Region"),
@@ -46,6 +49,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
         ("COVERAGE_OIDC_CLIENT_SECRET", "secret", "COVERAGE_OIDC_ISSUER is missing"),
         ("COVERAGE_SESSION_HOURS", "0", "between 0.1 and 720"),
         ("DATABASE_URL", "mysql://u@h/d", "must name PostgreSQL"),
+        ("DATABASE_URL", "postgres", "must name PostgreSQL"),
         ("REDIS_URL", "http://localhost", "must begin with redis://"),
         ("LOG_LEVEL", "LOUD", "must be one of"),
         ("DEBUG", "2", "must be 1 or 0"),
@@ -58,6 +62,23 @@ def test_nonsense_stops_the_start(name: str, value: str, words: str) -> None:
     )
     assert ran.returncode == 1
     assert words in ran.stderr.strip().splitlines()[-1]
+    assert "UserWarning" not in ran.stderr
+
+
+@pytest.mark.parametrize("hosts", [".example.com", "127.0.0.1,[::1]", "coverage_1.example.com"])
+def test_names_of_hosts_are_accepted_as_django_takes_them(hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", hosts)
+    assert environment.allowed_hosts(debug=False) == hosts.split(",")
+
+
+def test_settings_that_do_nothing_alone_are_warned_of(settings) -> None:
+    settings.COVERAGE_READ_ONLY, settings.COVERAGE_WRITE_ROLE_ARN = False, ""
+    settings.COVERAGE_EXTERNAL_ID, settings.COVERAGE_READ_ROLE_ARN = "one", ""
+    first, second = checks.role_warnings()
+    assert first.startswith("COVERAGE_READ_ONLY=0 changes nothing without COVERAGE_WRITE_ROLE_ARN")
+    assert second.startswith("COVERAGE_EXTERNAL_ID is used for roles alone")
+    settings.COVERAGE_WRITE_ROLE_ARN = "arn:aws:iam::111122223333:role/writer"
+    assert checks.role_warnings() == []
 
 
 def test_a_value_that_begins_with_a_dollar_is_that_value(monkeypatch: pytest.MonkeyPatch) -> None:

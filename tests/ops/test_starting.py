@@ -28,6 +28,13 @@ def test_a_wrong_value_is_said_in_one_line(start, command, name, value, words) -
     assert words in line
 
 
+@pytest.mark.parametrize("command", [WORKER, BEAT], ids=["worker", "beat"])
+def test_workers_and_beat_end_without_a_broker(start, command) -> None:
+    program = start(*command, REDIS_URL="", PYTHONWARNINGS="ignore")
+    assert program.process.wait(60) == 3
+    assert program.lines[-1].startswith("Cannot start: REDIS_URL is missing")
+
+
 def test_gunicorn_says_it_without_its_settings_file_too(start) -> None:
     program = start(*GUNICORN, "--config", "/dev/null", COVERAGE_REGIONS="mars")
     # gunicorn ends with 3, or with 1 where a second worker ends while it is ending.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -33,19 +35,20 @@ class Command(BaseCommand):
         unknown = [name for name in wanted if name not in settings.COVERAGE_REGIONS]
         if unknown:
             raise CommandError(f"{unknown[0]} is not among COVERAGE_REGIONS ({', '.join(settings.COVERAGE_REGIONS)}).")
-        incomplete = 0
-        for read in self._reads(wanted, only):
-            try:
-                run = read()
-            except AlreadyRunning as running:
-                self.stdout.write(f"{running}: not started a second time.")
-                incomplete += 1
-                continue
-            self.stdout.write(line(run))
-            self.stdout.flush()
-            incomplete += not counts_as_complete(run)
+        with told_once():
+            incomplete = sum(not self._is_complete(read) for read in self._reads(wanted, only))
         if incomplete:
             raise CommandError(f"{incomplete} of the scopes were not read completely; what was known of them is kept.")
+
+    def _is_complete(self, read: Callable[[], SyncRun]) -> bool:
+        try:
+            run = read()
+        except AlreadyRunning as running:
+            self.stdout.write(f"{running}: not started a second time.")
+            return False
+        self.stdout.write(line(run))
+        self.stdout.flush()
+        return counts_as_complete(run)
 
     def _reads(self, regions: list[str], only: str | None) -> Iterator[Callable[[], SyncRun]]:
         if only in {None, What.ACCOUNTS}:
@@ -69,6 +72,21 @@ class Command(BaseCommand):
         yield plan
         for part, expected in parts.items():
             yield partial(sync_coverage, region, part, expected)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Why a scope could not be read stands on its line: only what nobody expected is logged besides."""
+    log = logging.getLogger("aws.runs")
+    log.addFilter(_is_unexpected)
+    try:
+        yield
+    finally:
+        log.removeFilter(_is_unexpected)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    return bool(record.exc_info) or record.levelno != logging.WARNING
 
 
 def counts_as_complete(run: SyncRun) -> bool:
