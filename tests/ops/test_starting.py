@@ -29,8 +29,9 @@ def test_a_wrong_value_is_said_in_one_line(start, command, name, value, words) -
 
 
 @pytest.mark.parametrize("command", [WORKER, BEAT], ids=["worker", "beat"])
-def test_workers_and_beat_end_without_a_broker(start, command) -> None:
-    program = start(*command, REDIS_URL="", PYTHONWARNINGS="ignore")
+def test_workers_and_beat_end_without_a_broker(start, command, tmp_path) -> None:
+    schedule = ("--schedule", str(tmp_path / "beat")) if command is BEAT else ()
+    program = start(*command, *schedule, REDIS_URL="", PYTHONWARNINGS="ignore")
     assert program.process.wait(60) == 3
     assert program.lines[-1].startswith("Cannot start: REDIS_URL is missing")
 

@@ -94,7 +94,7 @@ def test_a_denied_region_ends_in_an_error_and_stays_on_the_pages_with_its_age(
 
 
 def test_an_error_that_is_expected_is_told_on_its_line_alone(stand_in: StandIn, checkout: None, caplog) -> None:
-    stand_in.faults.add("ListFindings", **DENIED)
+    stand_in.faults.add(operation="ListFindings", **DENIED)
     with pytest.raises(CommandError):
         sync("--only", "findings")
     assert caplog.records == []
