@@ -23,7 +23,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(is_so: Callable[[], object], seconds: float = 30) -> object:
+def until(is_so: Callable[[], object], seconds: float = 60) -> object:
     """What it says once it is true; the test fails if that takes longer."""
     deadline = time.monotonic() + seconds
     while not (answer := is_so()):

@@ -115,7 +115,7 @@ def test_a_worker_that_takes_nothing_from_its_queue_ends_itself(installation) ->
     installation.publish()
     assert worker.process.wait(30) == 75
     assert "to be started anew" in worker.lines[-1]
-    until(lambda: not any(is_running(child) for child in family), 10)
+    until(lambda: not any(is_running(child) for child in family))
 
 
 def test_a_worker_outlives_its_broker_and_works_on(installation) -> None:
