@@ -96,9 +96,9 @@ def _administrator(inspector: Inspector2Client, account_id: str) -> str | None:
 
 
 def _is_empty(answer: dict[str, Any]) -> bool:
-    """Whether AWS said nothing, in so few bytes. botocore makes the same of a page of HTML, which is no answer."""
+    """Whether AWS said nothing, in so few bytes. botocore makes the same of no bytes or a page of HTML: no answers."""
     length = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-length", "")
-    return str(length).isdigit() and int(length) <= len('{ "delegatedAdmin" : null }')
+    return str(length).isdigit() and len("{}") <= int(length) <= len('{ "delegatedAdmin" : null }')
 
 
 def _may_describe_organization(inspector: Inspector2Client) -> bool:

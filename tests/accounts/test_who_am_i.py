@@ -99,6 +99,7 @@ def test_iam_that_denies_the_second_question_makes_nobody_standalone(
 @pytest.mark.parametrize(
     "body",
     [
+        b"",
         b"<html>This is the page of a proxy.</html>",
         b'{"delegatedAdmin": {}}',
         b'{"delegatedAdmin": {"accountId": "9999',
