@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from aws.attempts import sign_of_life
 from aws.choices import CallerKind, HoldDecision, HoldKind, RunOutcome, ScopeState, What
@@ -139,8 +139,8 @@ def run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) -
     except Exception:
         raise
     except BaseException:
-        # The process ends, perhaps in the middle of a transaction, and may take long to do so: it locks nothing more.
-        connection.close()
+        # The process ends and may take long to do so: it locks nothing more.
+        _let_go()
         raise
 
 
@@ -322,9 +322,24 @@ def _settle(run: Run, now: datetime, outcome: RunOutcome, **fields: object) -> N
 
 def _interrupt(run: Run) -> None:
     """The process was told to end: give the lease back, so that another one can go on at once."""
-    with transaction.atomic():
-        _end(run, RunOutcome.ABORTED, "interrupted", "The process that read this was told to end.")
-        SyncScope.objects.filter(pk=run.scope.pk, generation=run.log.generation).update(lease_until=None)
+    _let_go()
+    try:
+        with transaction.atomic():
+            _end(run, RunOutcome.ABORTED, "interrupted", "The process that read this was told to end.")
+            SyncScope.objects.filter(pk=run.scope.pk, generation=run.log.generation).update(lease_until=None)
+    except DatabaseError as error:
+        log.warning("%s keeps its lease until it runs out: %s", run.scope, error)
+
+
+def _let_go() -> None:
+    """End the transaction that is open, also where Django does not know of it: we were told to end as it began.
+
+    Closing is not enough: SQLite goes on while a cursor lives, and the error's traceback keeps one.
+    """
+    if connection.connection is not None:
+        with suppress(Exception):
+            connection.connection.rollback()
+    connection.close()
 
 
 def _end(run: Run, outcome: RunOutcome, code: str, error: str) -> None:

@@ -188,6 +188,21 @@ def test_a_process_that_is_told_to_end_while_it_takes_the_lease_locks_nothing_mo
     assert read_with(nothing).outcome == RunOutcome.COMPLETE
 
 
+def test_a_process_that_is_told_to_end_as_a_transaction_begins_ends_and_locks_nothing_more() -> None:
+    cursors = []
+
+    def begin(run: Run) -> None:
+        cursors.append(connection.cursor())
+        cursors[0].execute("BEGIN IMMEDIATE" if connection.vendor == "sqlite" else "BEGIN")
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        read_with(begin)
+    assert SyncRun.objects.get().error_code == "interrupted"
+    assert read_with(nothing).outcome == RunOutcome.COMPLETE
+    assert cursors, "kept until here, as the traceback of an error keeps it"
+
+
 def test_a_page_token_that_expired_begins_the_read_once_more_and_only_once() -> None:
     reads = []
 
