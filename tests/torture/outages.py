@@ -101,9 +101,10 @@ class Outages:
         moment = self.world.now()
         self._ask_for_sync()
         time.sleep(self.random.uniform(0.1, 2.5))
-        do()
         over = time.monotonic()
         try:
+            do()
+            over = time.monotonic()
             wait_for("everything complete again", lambda: self.world.everything_complete_since(moment), LONGEST, 0.25)
         except TimeoutError as error:
             self.tally.blame(kind, f"{error}: {self._what_is_late(moment)}")
