@@ -9,11 +9,11 @@ from django import forms
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
+from accounts.activation.preview import SWITCHABLE, Wish
 from accounts.choices import Action
 from accounts.forms import AccountField, AccountFilters, group_condition, scan_type_label
 from accounts.lists import Scopes, scan_types_shown
 from accounts.models import AwsAccount, Person
-from accounts.preview import SWITCHABLE, Wish
 from coverage_site.filters import ChoiceListField
 
 TYPED = {Action.ACTIVATE: "", Action.DEACTIVATE: "deactivate"}

@@ -16,16 +16,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import activation, tasks
-from accounts.activation import Confirmation, Refused, Stale
+from accounts import tasks
+from accounts.activation import requests
+from accounts.activation.allowed import Refused, why_not
+from accounts.activation.losses import losses_of
+from accounts.activation.preview import Preview, Verdict, Wish, preview
+from accounts.activation.requests import Confirmation, Stale
+from accounts.activation.scripts import as_commands, as_terraform
 from accounts.activation_forms import TYPED, ConfirmationForm, WishForm, new_token
 from accounts.choices import OPEN_STATES, Action, ItemState, RequestState
 from accounts.forms import scan_type_label
 from accounts.lists import Scopes
-from accounts.losses import losses_of
 from accounts.models import MEMBERSHIP, ActivationItem, ActivationRequest, AwsAccount, Person
-from accounts.preview import Preview, Verdict, Wish, preview
-from accounts.scripts import as_commands, as_terraform
 from accounts.tables import label_of
 from aws.queue import send
 from coverage_site.drawing import draw_full_time, draw_time
@@ -64,7 +66,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         said["token"], said["digest"], said["reason"], in_waves=said["in_waves"], ip=address_of(request)
     )
     try:
-        made = activation.confirm(person, wish, confirmation)
+        made = requests.confirm(person, wish, confirmation)
     except Stale as stale:
         return _preview_page(request, person, wish, form, now=stale.now, status=409)
     except Refused as refused:
@@ -103,7 +105,7 @@ def _preview_page(
         "wish": wish,
         "action": wish.action,
         "is_destructive": wish.action == Action.DEACTIVATE,
-        "why_not": activation.why_not(person, wish.action),
+        "why_not": why_not(person, wish.action),
         "typed": TYPED[wish.action],
         "token": new_token(),
         "is_stale": status == 409,
@@ -181,7 +183,7 @@ def label_for(scan_type: str) -> str:
 
 
 @require_safe
-def requests(request: HttpRequest) -> HttpResponse:
+def request_list(request: HttpRequest) -> HttpResponse:
     """What was asked for lately, as far as it reaches accounts that the person sees."""
     person = person_of(request)
     visible = _visible_requests(person).select_related("person")[:REQUESTS_SHOWN]
@@ -203,9 +205,9 @@ def requests(request: HttpRequest) -> HttpResponse:
 
 def _visible_requests(person: Person) -> Any:
     items = ActivationItem.objects.visible_to(person)
-    requests = ActivationRequest.objects.filter(pk__in=items.values("request_id"))
+    visible = ActivationRequest.objects.filter(pk__in=items.values("request_id"))
     seen = Q() if person.sees_all_accounts else Q(items__in=items)
-    return requests.annotate(
+    return visible.annotate(
         total=Count("items", filter=seen),
         done=Count("items", filter=seen & Q(items__state=ItemState.DONE)),
         refused=Count("items", filter=seen & Q(items__state__in=[ItemState.REFUSED, ItemState.CANCELLED])),
@@ -295,7 +297,7 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
     found = _found(person, number)
     if not person.may_activate:
         raise PermissionDenied
-    return _after(request, found, lambda: activation.approve(found, person, address_of(request)))
+    return _after(request, found, lambda: requests.approve(found, person, address_of(request)))
 
 
 @require_POST
@@ -305,7 +307,7 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
     found = _found(person, number)
     if not person.may_activate:
         raise PermissionDenied
-    return _after(request, found, lambda: activation.cancel(found, person, address_of(request)))
+    return _after(request, found, lambda: requests.cancel(found, person, address_of(request)))
 
 
 def _after(request: HttpRequest, found: ActivationRequest, act: Any) -> HttpResponse:
@@ -324,7 +326,7 @@ def retry(request: HttpRequest, number: int) -> HttpResponse:
     found = _found(person, number)
     if not person.may_activate:
         raise PermissionDenied
-    wish = activation.retry(found, person)
+    wish = requests.retry(found, person)
     data = QueryDict(mutable=True)
     data["action"] = wish.action.value
     for name, values in (("account", wish.account_ids), ("region", wish.regions), ("scan_type", wish.scan_types)):
@@ -339,7 +341,7 @@ def selection_of(person: Person) -> dict[str, Any]:
     actions: Iterable[Action] = Action if person.may_activate else ()
     return {
         "actions": [
-            {"value": action.value, "label": f"{action.label}…", "why_not": activation.why_not(person, action)}
+            {"value": action.value, "label": f"{action.label}…", "why_not": why_not(person, action)}
             for action in actions
         ],
         "preview_address": reverse("activation-preview"),

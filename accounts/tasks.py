@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from accounts import activation, sync
+from accounts import sync
+from accounts.activation import worker
 from aws.runs import unless_running
 
 
@@ -19,10 +20,10 @@ def sync_accounts(region: str) -> None:
 @shared_task
 def follow_up() -> None:
     """Go on with every request that has something due; beat sends this, so that no request depends on a message."""
-    for request_id in activation.follow_up():
+    for request_id in worker.follow_up():
         carry_out.apply_async((request_id,), expires=30)
 
 
 @shared_task
 def carry_out(request_id: int) -> None:
-    activation.carry_out(request_id)
+    worker.carry_out(request_id)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import activation
+from accounts.activation.items import settle
+from accounts.activation.scripts import as_commands
 from accounts.choices import Event, ItemState
 from accounts.models import ActivationItem, ActivationRequest, AuditEvent, AwsAccount
-from accounts.scripts import as_commands
 from tests import factories
 from tests.factories import OTHER_REGION, PAYMENTS, REGION, SEARCH
 from tests.reading import read
@@ -336,7 +336,7 @@ def test_what_failed_is_tried_again_through_a_new_preview(admin, accounts):
     confirmed(admin, PAYMENTS, SEARCH)
     made = ActivationRequest.objects.get()
     refused = made.items.get(account_id=SEARCH)
-    activation._settle(refused, ItemState.REFUSED, code="ACCESS_DENIED", message="<b>no</b>")
+    settle(refused, ItemState.REFUSED, code="ACCESS_DENIED", message="<b>no</b>")
     page = read(admin.get(f"/activation/{made.pk}/"))
     assert "ACCESS_DENIED: <b>no</b>" in page.text, "AWS' words are text"
     again = read(admin.post(f"/activation/{made.pk}/retry/"))
@@ -379,8 +379,8 @@ def test_the_number_of_queries_does_not_depend_on_the_items(admin, accounts, dja
 
 
 def test_commands_take_a_hundred_accounts_each(delegated_admin, accounts):
+    from accounts.activation.preview import Wish, preview
     from accounts.choices import Action
-    from accounts.preview import Wish, preview
 
     ids = [f"{600_000_000_000 + number}" for number in range(150)]
     for account_id in ids:

@@ -13,14 +13,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from accounts.choices import AccountState, Action, RelationshipStatus, ResourceScanType, Status
-from accounts.models import (
-    MEMBERSHIP,
-    ActivationItem,
-    AwsAccount,
-    Person,
-    RegionalAccount,
-    ScanTypeStatus,
-)
+from accounts.models import MEMBERSHIP, ActivationItem, AwsAccount, Person, RegionalAccount, ScanTypeStatus
 from aws.choices import CallerKind, What
 from aws.models import SyncScope
 

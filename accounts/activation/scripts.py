@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
+from accounts.activation.preview import Line, Preview
 from accounts.choices import Action
 from accounts.models import MEMBERSHIP
-from accounts.preview import Line, Preview
 from aws.guards import MOST_ACCOUNTS
 
 

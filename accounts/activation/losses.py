@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from accounts.activation.preview import Preview, is_last_type
 from accounts.choices import Action, ResourceScanType
 from accounts.models import ScanTypeStatus
-from accounts.preview import Preview, is_last_type
 
 OF_TYPE = {
     ResourceScanType.EC2: "Inspector's SSM associations and its Windows plug-in are removed from the instances.",
