@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -30,3 +32,9 @@ def withdraw(region: str) -> None:
 def take(region: str) -> None:
     """A worker begins with what was asked for."""
     SyncRequest.objects.filter(region=region, started_at=None).update(started_at=Now())
+
+
+def forgotten(after: timedelta) -> list[str]:
+    """What waits for longer than this: the broker has lost it."""
+    lost = SyncRequest.objects.waiting().filter(requested_at__lt=Now() - after)
+    return list(lost.order_by("requested_at").values_list("region", flat=True))

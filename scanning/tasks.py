@@ -30,7 +30,7 @@ ABORTED_AT_MOST = 3
 """A scope whose runs were aborted this many times in a row is not started again before its time."""
 
 FORGOTTEN_AFTER = timedelta(seconds=60)
-"""How long after a dispatch a scope that was not begun may still wait in the queue."""
+"""How long after a dispatch, or a request, what was not begun may still wait in the queue."""
 
 
 @shared_task
@@ -56,9 +56,22 @@ def start_regions(regions: Iterable[str]) -> None:
         sync_findings.delay(region)
 
 
+def asked_for(name: str) -> Signature[Any]:
+    """The task of a request: a check by its name, or the read of a Region."""
+    if name == PERMISSIONS:
+        return check_permissions.s()
+    return compare_now.s() if name == COMPARISON else sync_now.s(name)
+
+
 @shared_task
 def resume() -> None:
-    """End the runs whose worker is gone, and start them anew: unless that scope ends its workers again and again."""
+    """End the runs whose worker is gone, and start them anew: unless that scope ends its workers again and again.
+
+    What a person asked for and the broker lost is sent again.
+    """
+    for name in requests.forgotten(FORGOTTEN_AFTER):
+        log.warning("The broker or a killed worker lost what was asked for: %s", name)
+        asked_for(name).delay()
     for run in runs.abort_expired():
         if _keeps_being_aborted(run.scope):
             log.error("%s was aborted %s times in a row: it waits for the next sync", run.scope, ABORTED_AT_MOST)

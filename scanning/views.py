@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from celery import Signature
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -129,7 +128,7 @@ def sync_now(request: Request) -> HttpResponse:
     subject = "Every Region" if region == GLOBAL else region
     waiting = requests.waiting(region)
     if waiting is None and _asked(request, region):
-        if queue.send(tasks.sync_now.s(region)):
+        if queue.send(tasks.asked_for(region)):
             messages.success(request, f"{subject} will be read as soon as a worker is free.")
         else:
             _withdraw(request, region)
@@ -170,20 +169,20 @@ def comparison(request: Request) -> HttpResponse:
 
 @require_POST
 def check_permissions(request: Request) -> HttpResponse:
-    return _ask_worker(request, tasks.PERMISSIONS, tasks.check_permissions.s(), "permissions")
+    return _ask_worker(request, tasks.PERMISSIONS, "permissions")
 
 
 @require_POST
 def compare(request: Request) -> HttpResponse:
-    return _ask_worker(request, tasks.COMPARISON, tasks.compare_now.s(), "comparison")
+    return _ask_worker(request, tasks.COMPARISON, "comparison")
 
 
-def _ask_worker(request: Request, name: str, task: Signature[Any], page: str) -> HttpResponse:
+def _ask_worker(request: Request, name: str, page: str) -> HttpResponse:
     """Let a worker ask AWS; the page shows what it stores. Many clicks are one request."""
     _who_may_sync(request)
     if not _asked(request, name):
         messages.info(request, "It was asked for already and waits for a worker.")
-    elif queue.send(task):
+    elif queue.send(tasks.asked_for(name)):
         messages.success(request, "A worker asks AWS as soon as it is free.")
     else:
         _withdraw(request, name)

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from accounts import inspector
-from aws import heartbeats
+from aws import heartbeats, requests
 from aws.choices import RunOutcome, ScopeState, What
-from aws.models import Heartbeat, SyncRun, SyncScope
+from aws.models import Heartbeat, SyncRequest, SyncRun, SyncScope
 from coverage_site import readiness
 from demo.organization import Organization
 from demo.server import StandIn
@@ -116,6 +116,28 @@ def test_what_waits_in_the_queue_is_not_forgotten(organization: Organization, st
     SyncRun.objects.filter(scope=reading).update(outcome=RunOutcome.RUNNING)
     tasks.resume()
     assert SyncRun.objects.count() == runs, "a worker is busy, and may come to it"
+
+
+def test_what_a_person_asked_for_and_the_broker_lost_is_begun_after_a_minute(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    assert requests.ask(REGION, "viewer")
+    tasks.resume()
+    assert not SyncRun.objects.exists(), "it may still wait in the queue"
+    SyncRequest.objects.update(requested_at=timezone.now() - timedelta(seconds=61))
+    tasks.resume()
+    assert set(SyncRun.objects.values_list("scope__region", flat=True)) == {REGION, "global"}
+    assert SyncRequest.objects.get().started_at
+    runs = SyncRun.objects.count()
+    tasks.resume()
+    assert SyncRun.objects.count() == runs, "once is enough"
+
+
+@pytest.mark.parametrize(
+    ("name", "task"), [("permissions", tasks.check_permissions), ("comparison", tasks.compare_now)]
+)
+def test_a_check_that_was_lost_is_sent_again_by_its_name(name: str, task: Any) -> None:
+    assert tasks.asked_for(name) == task.s()
 
 
 def test_a_region_that_is_switched_off_is_not_late_and_not_begun_again_and_again(
