@@ -110,6 +110,8 @@ class Kills:
             points.install(points.named_in(self.machine.crash))
             if "gone" in point or "missing" in point or point == "before the absentees":
                 self._forget_one()
+            if "findings" in point:
+                self._outdate_one()
             self.read_all()
 
         code = code_of(fork(work))
@@ -132,6 +134,13 @@ class Kills:
         delta.add(row)
         # The plain function: not the one that dies.
         getattr(CountDelta.apply, "__wrapped__", CountDelta.apply)(delta)
+
+    def _outdate_one(self) -> None:
+        """A finding that differs from AWS' one: there is something to store."""
+        from scanning.models import Finding
+
+        findings = Finding.objects.present().filter(region=REGION)
+        findings.filter(pk=findings.values_list("pk", flat=True)[0]).update(content_hash=b"outdated")
 
     def _recover(self, case: str) -> None:
         """What another worker does when the lease is over; here at once."""
