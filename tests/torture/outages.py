@@ -193,7 +193,7 @@ class Outages:
     def _kill_web(self) -> None:
         self.reader.away("web")
         self._restarted(self.machine.parts["web"])
-        wait_for("the pages", self.machine.web_answers, 30)
+        wait_for("the pages", self.machine.web_answers)
         self.reader.back("web")
 
     def _restarted(self, part: Part) -> None:
