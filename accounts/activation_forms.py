@@ -11,7 +11,8 @@ from django.http import QueryDict
 
 from accounts.activation.preview import SWITCHABLE, Wish
 from accounts.choices import Action
-from accounts.forms import AccountField, AccountFilters, group_condition, scan_type_label
+from accounts.conditions import group_condition
+from accounts.forms import AccountField, AccountFilters, scan_type_label
 from accounts.lists import Scopes, scan_types_shown
 from accounts.models import AwsAccount, Person
 from coverage_site.filters import ChoiceListField
@@ -25,6 +26,11 @@ class WishForm(forms.Form):
     """Accounts (named, or all that a filter of the Accounts page shows) × scan types × Regions."""
 
     def __init__(self, data: QueryDict, person: Person, scopes: Scopes, most_accounts: int) -> None:
+        if cell := data.get("cell", ""):
+            # One button can say one thing alone: which action, which scan type, and perhaps which Region.
+            data = data.copy()
+            for name, value in zip(("action", "scan_type", "region"), cell.split(" "), strict=False):
+                data[name] = value
         joined = [one for text in data.getlist("accounts") for one in text.split(",") if one]
         if joined:
             # One field however many accounts: a form may have so many fields and no more.
@@ -58,7 +64,7 @@ class WishForm(forms.Form):
         query = QueryDict(self.cleaned_data["filter"].removeprefix("?"))
         filters = AccountFilters(query, self.person, self.scopes.freshness.regions, scan_types_shown(self.person))
         filters.require()
-        shown = filters.narrow(AwsAccount.objects.visible_to(self.person).present())
+        shown = filters.narrow(AwsAccount.objects.visible_to(self.person))
         group = group_condition(filters.chosen_group, filters.regions, self.scopes.read_regions)
         return sorted(shown.filter(group).values_list("account_id", flat=True))
 

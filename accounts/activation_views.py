@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import tasks
@@ -334,15 +332,3 @@ def retry(request: HttpRequest, number: int) -> HttpResponse:
     form = WishForm(data, person, _monitored(), settings.COVERAGE_MOST_ACCOUNTS)
     form.require()
     return _preview_page(request, person, form.wish, form)
-
-
-def selection_of(person: Person) -> dict[str, Any]:
-    """What the Accounts page needs to offer the actions: nothing for those who may not."""
-    actions: Iterable[Action] = Action if person.may_activate else ()
-    return {
-        "actions": [
-            {"value": action.value, "label": f"{action.label}…", "why_not": why_not(person, action)}
-            for action in actions
-        ],
-        "preview_address": reverse("activation-preview"),
-    }

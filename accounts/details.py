@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from accounts.activation.offers import Offers, offers_for
 from accounts.choices import RelationshipStatus
 from accounts.forms import scan_type_label
 from accounts.lists import Listed, Scopes, Sheet, read_sheet, scan_types_shown
 from accounts.models import AccountChange, AwsAccount, Person
+from accounts.selection import actions_for
 from accounts.tables import UNKNOWN, coverage_address, draw_label, label_of
 from coverage_site.drawing import NOTHING, absolute, draw_full_time, draw_time, markup
 from scanning.choices import Kind, ResourceType, ScanType
@@ -45,21 +48,80 @@ class PageCount:
     fixable_address: str
 
 
-def account_context(person: Person, account: AwsAccount) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Button:
+    """Leads to the preview of what it names: an action, a scan type, and perhaps a Region."""
+
+    cell: str
+    label: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One scan type of the account in one Region, and what can be asked for there."""
+
+    drawn: SafeString
+    button: Button | None
+
+
+@dataclass(frozen=True)
+class ScanTypeRow:
+    """One scan type of the account in every Region: a row of the matrix."""
+
+    scan_type: str
+    label: str
+    cells: list[Cell]
+    everywhere: list[Button]
+
+
+def matrix_context(person: Person, account: AwsAccount) -> dict[str, Any]:
+    """Scan types by Region, with what this person can ask for in them."""
     freshness = Freshness.read()
     scopes = Scopes(freshness, freshness.regions)
     sheet = read_sheet(person, scopes, [account.account_id], QueryDict())
-    changes = AccountChange.objects.visible_to(person).of_account(account.account_id)[:CHANGES_SHOWN]
+    offers = offers_for(person, account.account_id, list(settings.COVERAGE_REGIONS))
     return {
         "account": account,
+        "sheet": sheet,
+        "columns": _columns(person, account, sheet),
+        "matrix": [_row(account.account_id, name, sheet, offers) for name in scan_types_shown(person)],
+        "may_activate": person.may_activate,
+        "reasons": offers.reasons,
+        "actions": actions_for(person, scopes),
+        "preview_address": reverse("activation-preview"),
+    }
+
+
+def _row(account_id: str, scan_type: str, sheet: Sheet, offers: Offers) -> ScanTypeRow:
+    label = scan_type_label(scan_type)
+    cells = []
+    for region in sheet.scopes.regions:
+        action = offers.actions.get((scan_type, region))
+        meaning = f"{action.label} {label} in {region}" if action else ""
+        button = Button(f"{action.value} {scan_type} {region}", f"{action.label}…", meaning) if action else None
+        cells.append(Cell(_cell(account_id, scan_type, region, sheet), button))
+    everywhere = [
+        Button(
+            f"{action.value} {scan_type}",
+            f"{action.label} in {len(where)}…",
+            f"{action.label} {label} in {len(where)} Regions",
+        )
+        for action, where in offers.everywhere(scan_type)
+    ]
+    return ScanTypeRow(scan_type, label, cells, everywhere)
+
+
+def account_context(person: Person, account: AwsAccount) -> dict[str, Any]:
+    matrix = matrix_context(person, account)
+    sheet = matrix["sheet"]
+    scopes = sheet.scopes
+    changes = AccountChange.objects.visible_to(person).of_account(account.account_id)[:CHANGES_SHOWN]
+    return {
+        **matrix,
         "joined": draw_full_time(account.joined_at, scopes.now, never="not known"),
         "first_seen": draw_full_time(account.first_seen_at, scopes.now),
         "organization_is_known": scopes.organization_is_known,
-        "columns": _columns(person, account, sheet),
-        "matrix": [
-            (scan_type_label(name), [_cell(account.account_id, name, region, sheet) for region in scopes.regions])
-            for name in scan_types_shown(person)
-        ],
         "pages": _pages(account.account_id, sheet),
         "history": [_change(change) for change in changes],
         "accounts_address": reverse("accounts"),

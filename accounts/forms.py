@@ -7,37 +7,42 @@ from collections.abc import Callable, Iterable, Sequence
 
 from django import forms
 from django.core.exceptions import BadRequest
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Q
 from django.http import QueryDict
 
-from accounts.choices import AccountState, ResourceScanType, Status
-from accounts.models import (
-    AwsAccount,
-    AwsAccountQuerySet,
-    Person,
-    RegionalAccount,
-    RegionalAccountQuerySet,
-    ScanTypeStatus,
+from accounts.choices import AccountState, RelationshipStatus, ResourceScanType, Status
+from accounts.conditions import (
+    ADMINISTRATOR,
+    ALL,
+    FIXABLE,
+    GROUPS,
+    NO_MEMBER,
+    NOTHING_FIXABLE,
+    STANDALONE,
+    TOLD_SEVERITIES,
+    any_of,
+    in_regions,
+    related,
+    told_types,
+    with_findings,
+    with_gaps,
 )
-from accounts.summary import SUSPENDED, is_activated, is_member
+from accounts.models import AwsAccount, AwsAccountQuerySet, Person
 from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
 
-ALL, SOMETHING_OFF, NOT_ACTIVATED, NOT_MEMBERS = "all", "something-off", "not-activated", "not-members"
-GROUPS = {ALL: "All", SOMETHING_OFF: "Something off", NOT_ACTIVATED: "Not activated", NOT_MEMBERS: "Not members"}
-EXPECTED = ("EC2", "ECR", "LAMBDA", "LAMBDA_CODE")
-"""The scan types whose being off is a gap: code repositories and machine images are for those who use them."""
-MEANINGS = {
-    SOMETHING_OFF: "EC2, ECR, Lambda standard or Lambda code scanning is off in at least one Region",
-    NOT_ACTIVATED: "Members without any activated scan type; suspended accounts are left out",
-    NOT_MEMBERS: "In the organization and no member of Inspector; suspended accounts are left out",
-}
-"""What a group holds, told on hover."""
 UNKNOWN = "UNKNOWN"
 STATUSES = {**{status.value: str(status.label) for status in Status}, UNKNOWN: "Unknown"}
 STATES = {state.value: str(state.label) for state in AccountState}
-ON = (Status.ENABLED, Status.ENABLING)
+RELATIONSHIPS = {
+    ADMINISTRATOR: "Delegated administrator",
+    **{status.value: str(status.label) for status in RelationshipStatus},
+    STANDALONE: "Standalone account",
+    NO_MEMBER: "Not a member",
+}
+GAPS = {FIXABLE: "Something fixable", NOTHING_FIXABLE: "Nothing fixable"}
+SEVERITIES = {severity.value: str(severity.label) for severity in TOLD_SEVERITIES}
 MOST_ACCOUNTS_NAMED = 200
 
 
@@ -80,6 +85,9 @@ class AccountFilters(forms.Form):
         self.fields["scan_type"] = ChoiceListField(self.scan_types, f"a scan type: {', '.join(self.scan_types)}")
         self.fields["status"] = ChoiceListField(STATUSES, f"a status of a scan type: {', '.join(STATUSES)}")
         self.fields["state"] = ChoiceListField(STATES, f"a state in AWS Organizations: {', '.join(STATES)}")
+        self.fields["relationship"] = ChoiceListField(RELATIONSHIPS, f"a relationship: {', '.join(RELATIONSHIPS)}")
+        self.fields["gaps"] = ChoiceListField(GAPS, f"a word for gaps: {', '.join(GAPS)}")
+        self.fields["severity"] = ChoiceListField(SEVERITIES, f"a severity: {', '.join(SEVERITIES)}")
         self.fields["q"] = forms.CharField(required=False, max_length=LONGEST_TEXT)
 
     def require(self) -> None:
@@ -109,6 +117,9 @@ class AccountFilters(forms.Form):
             accounts = accounts.filter(state__in=states)
         if text := self.cleaned_data["q"]:
             accounts = accounts.filter(Q(name__icontains=text) | Q(account_id__contains=text))
+        for name, condition in CONDITIONS.items():
+            if chosen := self.chosen(name):
+                accounts = accounts.filter(any_of(condition(value, self.regions) for value in chosen))
         scan_types, statuses = self.chosen("scan_type"), self.chosen("status")
         if scan_types or statuses:
             accounts = accounts.filter(self._in_status(scan_types, statuses))
@@ -161,7 +172,10 @@ class AccountFilters(forms.Form):
         return [
             self._picker("scan_type", "Scan type", {name: scan_type_label(name) for name in self.scan_types}),
             self._picker("status", "Status", STATUSES),
+            self._picker("relationship", "Relationship", RELATIONSHIPS),
             self._picker("state", "State in Organizations", STATES),
+            self._picker("gaps", "Gaps", GAPS),
+            self._picker("severity", "Findings", SEVERITIES),
         ]
 
     def _picker(self, name: str, label: str, labels: dict[str, str]) -> Picker:
@@ -177,39 +191,23 @@ def scan_type_label(scan_type: str) -> str:
     return str(ResourceScanType(scan_type).label) if scan_type in ResourceScanType else scan_type
 
 
-def in_regions(regions: Sequence[str]) -> RegionalAccountQuerySet:
-    """The account of the outer query, as Inspector in these Regions knows it."""
-    return RegionalAccount.objects.filter(account_id=OuterRef("account_id"), region__in=regions)
-
-
-def told_types(regions: Sequence[str]) -> QuerySet[ScanTypeStatus]:
-    """Its scan types where Inspector counts it among its accounts and tells their status now."""
-    told = RegionalAccount.objects.associated().filter(
-        account_id=OuterRef("account_id"), region=OuterRef("region"), unknown_since=None
-    )
-    statuses = ScanTypeStatus.objects.filter(account_id=OuterRef("account_id"), region__in=regions)
-    return statuses.filter(Exists(told))
-
-
-def group_condition(group: str, regions: Sequence[str], read_regions: Sequence[str]) -> Q:
-    """What makes an account one of a group. Where nothing was read, nobody is known not to be a member."""
-    if group == SOMETHING_OFF:
-        return Q(Exists(told_types(regions).filter(scan_type__in=EXPECTED).exclude(status__in=ON)))
-    if group == NOT_ACTIVATED:
-        return is_member(regions) & ~SUSPENDED & ~is_activated(regions)
-    if group == NOT_MEMBERS:
-        return ~is_member(regions) & ~SUSPENDED if read_regions else Q(pk__in=[])
-    return Q()
-
-
 FILTERS: dict[str, Callable[[str], str]] = {
     "account": lambda value: value,
     "region": lambda value: value,
     "scan_type": scan_type_label,
     "status": lambda value: STATUSES[value],
     "state": lambda value: STATES[value],
+    "relationship": lambda value: RELATIONSHIPS[value],
+    "gaps": lambda value: GAPS[value],
+    "severity": lambda value: f"{SEVERITIES[value]} findings",
     "q": lambda value: value,
 }
 """How a filter in force reads as a token."""
+CONDITIONS: dict[str, Callable[[str, Sequence[str]], Q]] = {
+    "relationship": related,
+    "gaps": with_gaps,
+    "severity": with_findings,
+}
+"""What a filter's value asks of an account in these Regions."""
 PARAMETERS = ("group", *FILTERS, "sort", "after", "before", "per")
 FROM_THE_FIRST_PAGE = dict.fromkeys(("after", "before"))

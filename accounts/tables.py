@@ -13,11 +13,11 @@ from accounts.choices import AccountState, Status
 from accounts.forms import scan_type_label
 from accounts.lists import Sheet
 from accounts.models import AwsAccount, RegionalAccount, ScanTypeStatus
+from accounts.orders import FINDINGS, GAPS, RELATIONSHIP, STATE, sorts_for
 from coverage_site.drawing import NOTHING, absolute, account_url, age_words, draw_severities, markup
 from coverage_site.links import changed
-from coverage_site.paging import Heading, Order, Sort, sorting
+from coverage_site.paging import Heading, Order, sorting
 
-SORTS = {sort.name: sort for sort in (Sort("name", "name", "name"), Sort("id", "id", "account_id"))}
 UNKNOWN = "UNKNOWN"
 STYLES = {
     Status.ENABLED: "state quiet",
@@ -37,9 +37,10 @@ Draw = Callable[[AwsAccount, Sheet], SafeString]
 class Column:
     label: str
     draw: Draw
+    sort: str
     css: str = ""
-    sort: str = ""
-    second_sort: str = ""
+    second: str = ""
+    """The name of a second sort, where a cell holds two facts; it is the link's text, too."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,25 @@ class AccountTable:
     @property
     def columns(self) -> list[Column]:
         return [
-            Column("Account", selectable_account if self.is_selectable else account, sort="name", second_sort="id"),
-            Column("Relationship", relationship, css="fix"),
-            *(Column(scan_type_label(name), scan_type_cell(name), css="state-of") for name in self.scan_types),
-            Column("Gaps", gaps),
-            Column("Findings", findings, css="findings"),
+            Column("Account", selectable_account if self.is_selectable else account, sort="name", second="id"),
+            Column("Relationship", relationship, css="fix", sort=RELATIONSHIP, second=STATE),
+            *(
+                Column(scan_type_label(name), scan_type_cell(name), css="state-of", sort=name)
+                for name in self.scan_types
+            ),
+            Column("Gaps", gaps, sort=GAPS),
+            Column("Findings", findings, css="findings", sort=FINDINGS),
         ]
 
     def headings(self) -> list[Heading]:
         return [self._heading(column) for column in self.columns]
 
     def _heading(self, column: Column) -> Heading:
-        if not column.sort:
-            return Heading(column.label, column.css)
-        first = sorting(column.label, SORTS[column.sort], self.order, self.sheet.query, css=column.css)
-        if not column.second_sort:
+        sorts = sorts_for(self.scan_types)
+        first = sorting(column.label, sorts[column.sort], self.order, self.sheet.query, css=column.css)
+        if not column.second:
             return first
-        return replace(first, second=sorting("id", SORTS[column.second_sort], self.order, self.sheet.query))
+        return replace(first, second=sorting(column.second, sorts[column.second], self.order, self.sheet.query))
 
     def body(self) -> SafeString:
         columns = self.columns
@@ -130,13 +133,15 @@ def scan_type_cell(scan_type: str) -> Draw:
             return NOTHING if sheet.relationships(row.account_id) else draw_label(UNKNOWN)
         states = states_of(row.account_id, rows, scan_type, sheet)
         unknown = next((regional for regional in rows if regional.unknown_since), None)
-        if unknown and set(states.values()) == {UNKNOWN}:
-            return _unknown(unknown, sheet.statuses.get((row.account_id, unknown.region, scan_type)))
         if not states:
             return NOTHING
-        if len(set(states.values())) == 1:
-            return draw_label(next(iter(states.values())))
-        return _differing(account_url(row.account_id), states)
+        if unknown and set(states.values()) == {UNKNOWN}:
+            status, title = UNKNOWN, _unknown(unknown, sheet.statuses.get((row.account_id, unknown.region, scan_type)))
+        elif len(set(states.values())) == 1:
+            status, title = next(iter(states.values())), ""
+        else:
+            return _opening(row.account_id, scan_type, *_differing(states))
+        return _opening(row.account_id, scan_type, style_of(status), markup("{}", label_of(status)), title)
 
     return draw
 
@@ -167,16 +172,23 @@ def draw_label(status: str) -> SafeString:
     return markup('<span class="{}">{}</span>', style_of(status), label_of(status))
 
 
-def _unknown(row: RegionalAccount, last: ScanTypeStatus | None) -> SafeString:
-    """Unknown, since when and why; what was last known does not pass for what is."""
+def _opening(account_id: str, scan_type: str, style: str, words: SafeString, title: str) -> SafeString:
+    """A cell that opens to the account's scan types by Region: below its row, or else on the account's page."""
+    shape = '<a class="{}" href="{url}#scan-{}" hx-get="{url}" data-opens="regions-{}"{}>{}</a>'
+    told = markup(' title="{}"', title) if title else SafeString("")
+    address = markup("{}", account_url(account_id))
+    return markup(shape.replace("{url}", address), style, scan_type, account_id, told, words)
+
+
+def _unknown(row: RegionalAccount, last: ScanTypeStatus | None) -> str:
+    """Since when it is unknown and why; what was last known does not pass for what is."""
     assert row.unknown_since is not None
     reason = ": ".join(filter(None, [row.error_code, row.error_message])) or "Inspector did not tell"
     before = f" Last known: {last.label}." if last else ""
-    title = f"{reason}. Since {absolute(row.unknown_since)}.{before}"
-    return markup('<span class="state unknown" title="{}">{}</span>', title, label_of(UNKNOWN))
+    return f"{reason}. Since {absolute(row.unknown_since)}.{before}"
 
 
-def _differing(address: str, states: dict[str, str]) -> SafeString:
+def _differing(states: dict[str, str]) -> tuple[str, SafeString, str]:
     """“Off in eu-west-1” where one Region differs from the activated others, else how many are activated."""
     others = {region: status for region, status in states.items() if status != Status.ENABLED}
     style = min((style_of(status) for status in others.values()), key=WORST_FIRST.index)
@@ -186,8 +198,7 @@ def _differing(address: str, states: dict[str, str]) -> SafeString:
         words = markup("{} in<br> {}", "Off" if status == Status.DISABLED else label_of(status), region)
     else:
         words = markup("{} of {} Regions", len(states) - len(others), len(states))
-    title = "; ".join(f"{region}: {label_of(status)}" for region, status in states.items())
-    return markup('<a class="{}" href="{}#activation" title="{}">{}</a>', style, address, title, words)
+    return style, words, "; ".join(f"{region}: {label_of(status)}" for region, status in states.items())
 
 
 def gaps(row: AwsAccount, sheet: Sheet) -> SafeString:

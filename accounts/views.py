@@ -8,13 +8,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from accounts.activation_views import selection_of
-from accounts.details import account_context
+from accounts.conditions import GROUPS, MEANINGS, group_condition
+from accounts.details import account_context, matrix_context
 from accounts.exports import exported
-from accounts.forms import GROUPS, MEANINGS, AccountFilters, group_condition, is_account_id
+from accounts.forms import AccountFilters, is_account_id
 from accounts.lists import Scopes, automatic_activation, read_sheet, scan_types_shown
 from accounts.models import AwsAccount, AwsAccountQuerySet, Person, RegionalAccount
-from accounts.tables import SORTS, AccountTable
+from accounts.orders import sorts_for, with_key
+from accounts.selection import selection_of
+from accounts.tables import AccountTable
 from aws.choices import CallerKind
 from coverage_site.exports import record_export
 from coverage_site.links import changed
@@ -30,18 +32,18 @@ def accounts(request: Request) -> HttpResponse:
     filters = _filters(request, person, freshness)
     scopes = Scopes(freshness, filters.regions)
     query = filters.query
-    order = read_order(query.get("sort", ""), SORTS, default="name")
+    order = read_order(query.get("sort", ""), sorts_for(filters.scan_types), default="name")
     cursor = read_cursor(query.get("after", ""), query.get("before", ""), order)
     per_page = read_per_page(query.get("per", ""))
-    narrowed = filters.narrow(AwsAccount.objects.visible_to(person).present())
+    narrowed = filters.narrow(AwsAccount.objects.visible_to(person))
     counts = _counts(narrowed, scopes)
-    page = page_of(_in_group(narrowed, filters, scopes), order, cursor, per_page)
+    page = page_of(with_key(_in_group(narrowed, filters, scopes), order, scopes.regions), order, cursor, per_page)
     sheet = read_sheet(person, scopes, [row.account_id for row in page.rows], query)
     context = {
         "filters": filters,
         "groups": _group_links(filters, counts),
         "table": AccountTable(page.rows, sheet, order, filters.scan_types, is_selectable=person.may_activate),
-        "selection": selection_of(person),
+        "selection": selection_of(person, scopes),
         "shown": len(page.rows),
         "total": counts[filters.chosen_group],
         "listed": counts["all"],
@@ -69,12 +71,12 @@ def export(request: HttpRequest) -> HttpResponseBase:
     person, freshness = person_of(request), Freshness.read()
     filters = _filters(request, person, freshness)
     scopes = Scopes(freshness, filters.regions)
-    order = read_order(filters.query.get("sort", ""), SORTS, default="name")
+    order = read_order(filters.query.get("sort", ""), sorts_for(filters.scan_types), default="name")
     # A file has no pages, but an address that the page refuses is refused here, too.
     read_cursor(filters.query.get("after", ""), filters.query.get("before", ""), order)
     read_per_page(filters.query.get("per", ""))
-    narrowed = filters.narrow(AwsAccount.objects.visible_to(person).present())
-    rows = ordered(_in_group(narrowed, filters, scopes), order)
+    narrowed = filters.narrow(AwsAccount.objects.visible_to(person))
+    rows = ordered(with_key(_in_group(narrowed, filters, scopes), order, scopes.regions), order)
     record_export(request, filters.chosen("account"))
     name = f"coverage-accounts-{freshness.now:%Y-%m-%d}.csv"
     return StreamingHttpResponse(
@@ -85,12 +87,17 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_safe
-def account(request: HttpRequest, account_id: str) -> HttpResponse:
-    """One account: its relationship and scan types in every Region, its coverage, its history."""
+def account(request: Request, account_id: str) -> HttpResponse:
+    """One account: its relationship and scan types in every Region, its coverage, its history.
+
+    The list of accounts asks for the scan types by Region alone, as a row below the account's own.
+    """
     if not is_account_id(account_id):
         raise Http404
     person = person_of(request)
     found = get_object_or_404(AwsAccount.objects.visible_to(person), account_id=account_id)
+    if wants_fragment(request):
+        return render(request, "accounts/_opened.html", matrix_context(person, found))
     return render(request, "accounts/account.html", account_context(person, found))
 
 
@@ -109,7 +116,7 @@ def _counts(rows: AwsAccountQuerySet, scopes: Scopes) -> dict[str, int]:
     names = {group: group.replace("-", "_") for group in GROUPS}
     found = rows.aggregate(
         **{
-            name: Count("id", filter=group_condition(group, scopes.regions, scopes.read_regions) or None)
+            name: Count("id", filter=group_condition(group, scopes.regions, scopes.read_regions))
             for group, name in names.items()
         }
     )

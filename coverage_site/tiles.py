@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.forms import NOT_ACTIVATED
+from accounts.conditions import NOT_ACTIVATED
 from accounts.summary import activation_summary
 from coverage_site.drawing import noun_for
 from coverage_site.links import changed

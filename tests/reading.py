@@ -17,6 +17,7 @@ class Page(HTMLParser):
         self.tables: list[list[dict[str, str]]] = []
         self._open: list[tuple[str, dict[str, str | None]]] = []
         self._cell: list[str] | None = None
+        self._is_heading = False
         self._link: tuple[str, list[str]] | None = None
         self._headings: list[str] = []
         self._cells: list[str] = []
@@ -41,6 +42,8 @@ class Page(HTMLParser):
         elif tag == "tr":
             self._cells = []
         elif tag in {"td", "th"}:
+            # What names a row is read like its other cells.
+            self._is_heading = tag == "th" and given.get("scope") != "row"
             self._cell = []
         elif tag == "a":
             self._link = (given.get("href") or "", [given.get("aria-label") or ""])
@@ -48,7 +51,7 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"} and self._cell is not None:
             words = " ".join(" ".join(self._cell).split())
-            (self._headings if tag == "th" else self._cells).append(words)
+            (self._headings if self._is_heading else self._cells).append(words)
             self._cell = None
         elif tag == "tr" and self._cells:
             self.tables[-1].append(dict(zip(self._headings, self._cells, strict=False)))

@@ -137,6 +137,12 @@ def preview(person: Person, wish: Wish) -> Preview:
     return Preview(wish, tuple(lines))
 
 
+def of_cell(action: Action, account_id: str, region: str, scan_type: str, known: Known) -> Line:
+    """What would become of one scan type of one account in one Region, asked for alone."""
+    wish = Wish(action, (account_id,), (region,), (scan_type,))
+    return next(line for line in _of_account(wish, account_id, region, known) if line.scan_type == scan_type)
+
+
 def _of_account(wish: Wish, account_id: str, region: str, known: Known) -> list[Line]:
     """The lines of one account in one Region, in the order in which they are sent."""
     types = _in_order(wish, account_id, region, known)
@@ -190,7 +196,8 @@ def _impossible(wish: Wish, account_id: str, region: str, known: Known) -> str:
     if not kind:
         return f"The accounts of {region} were not read yet."
     if kind == CallerKind.MEMBER and wish.action == Action.DEACTIVATE:
-        return "A member account may not deactivate: only its delegated administrator may."
+        administrator = f", account {row.administrator_id}," if row and row.administrator_id else ""
+        return f"A member account may not deactivate: only its delegated administrator{administrator} may."
     if kind != CallerKind.DELEGATED_ADMIN and account_id != caller:
         return "Only the delegated administrator may change other accounts."
     if row is not None and row.unknown_since:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from accounts.activation import requests
+from accounts.activation.allowed import Refused
 from accounts.activation.items import settle
+from accounts.activation.preview import Wish, preview
 from accounts.activation.scripts import as_commands
-from accounts.choices import Event, ItemState
+from accounts.choices import Action, Event, ItemState
 from accounts.models import ActivationItem, ActivationRequest, AuditEvent, AwsAccount
+from aws.choices import CallerKind
 from tests import factories
 from tests.factories import OTHER_REGION, PAYMENTS, REGION, SEARCH
 from tests.reading import read
@@ -94,6 +99,132 @@ def test_others_are_offered_nothing_to_change(accounts, as_person, role):
     page = read(as_person(factories.person("somebody", role=role, accounts=[PAYMENTS])).get(LIST))
     assert 'form="selection"' not in page.html
     assert "Activate…" not in page.text
+
+
+# --- One cell, one account
+
+
+ACCOUNT = f"/accounts/{PAYMENTS}/"
+HTMX = {"HX-Request": "true"}
+
+
+def offered(page: Any) -> list[str]:
+    """What the buttons of the cells ask for."""
+    return re.findall(r'name="cell" value="([^"]+)"', page.html)
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_cell_offers_what_can_be_done_and_leads_to_the_preview(admin, accounts, headers):
+    page = read(admin.get(ACCOUNT, headers=headers))
+    assert f"activate LAMBDA_CODE {REGION}" in offered(page)
+    assert f"deactivate EC2 {REGION}" in offered(page)
+    assert f"activate EC2 {REGION}" not in offered(page)
+    assert "activate LAMBDA_CODE" in offered(page), "in all Regions at once"
+    assert f'<form id="ask-{PAYMENTS}" method="post" action="{PREVIEW}">' in page.html
+    preview = read(admin.post(PREVIEW, {"account": PAYMENTS, "cell": f"activate LAMBDA_CODE {REGION}"}))
+    assert "Activate 1 in 1 account" in preview.text
+    assert "1 × Lambda code in us-east-1" in preview.text
+    both = read(admin.post(PREVIEW, {"account": PAYMENTS, "cell": "activate LAMBDA_CODE"}))
+    assert "Activate 2 in 1 account" in both.text
+    assert not ActivationRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "cell", ["destroy EC2 us-east-1", "activate", "activate EC3", "activate EC2 mars-1", " ", "x" * 99]
+)
+def test_a_cell_that_is_none_is_refused_or_asks_on(admin, accounts, cell):
+    response = admin.post(PREVIEW, {"account": PAYMENTS, "cell": cell})
+    assert response.status_code == (200 if cell == "activate" else 400)
+    assert not ActivationRequest.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["viewer", "account_viewer", "site_admin"])
+def test_others_are_told_once_why_cells_offer_nothing(accounts, as_person, role):
+    page = read(as_person(factories.person("somebody", role=role, accounts=[PAYMENTS])).get(ACCOUNT))
+    assert offered(page) == []
+    assert "Activate…" not in page.text
+    assert page.text.count("Only delegated admins activate and deactivate scan types.") == 1
+
+
+def test_an_installation_that_only_reads_says_so_once_and_offers_the_plan(admin, accounts, settings):
+    settings.COVERAGE_READ_ONLY = True
+    page = read(admin.get(ACCOUNT))
+    assert offered(page) == []
+    assert page.text.count("This installation only reads") == 1
+    assert "Activate…" in page.text
+
+
+def test_what_is_being_changed_is_offered_no_more_and_says_by_which_request(admin, accounts):
+    confirmed(admin, PAYMENTS)
+    made = ActivationRequest.objects.get()
+    page = read(admin.get(ACCOUNT))
+    assert f"activate LAMBDA_CODE {REGION}" not in offered(page)
+    assert f"Lambda code in us-east-1: Request {made.pk} is changing it." in page.text
+
+
+def test_a_foreign_account_offers_nothing_and_cannot_be_named(accounts, as_person):
+    partly = as_person(factories.person("partly", role="delegated_admin", accounts=[SEARCH]))
+    assert partly.get(ACCOUNT, headers=HTMX).status_code == 404
+    assert partly.post(PREVIEW, {"account": PAYMENTS, "cell": f"activate LAMBDA_CODE {REGION}"}).status_code == 400
+
+
+# --- As a member, or standing alone
+
+
+@pytest.fixture
+def alone(settings: Any) -> Any:
+    """The caller's own account in one Region, as a member or standing alone."""
+    settings.COVERAGE_REGIONS = [REGION]
+
+    def stand(kind: CallerKind) -> None:
+        factories.administered(REGION, caller_account=PAYMENTS, caller_kind=kind)
+        factories.scan_types(PAYMENTS, REGION, LAMBDA_CODE="DISABLED")
+        administrator = SEARCH if kind == CallerKind.MEMBER else ""
+        relationship = "ENABLED" if kind == CallerKind.MEMBER else ""
+        factories.regional(PAYMENTS, relationship=relationship, administrator_id=administrator)
+
+    return stand
+
+
+def test_a_member_is_offered_to_activate_and_told_who_may_deactivate(admin, alone):
+    alone(CallerKind.MEMBER)
+    listed = read(admin.get(LIST))
+    assert "Activate…" in listed.text
+    assert "Deactivate…" not in listed.text
+    page = read(admin.get(ACCOUNT))
+    assert offered(page) == [f"activate LAMBDA_CODE {REGION}"]
+    assert "Deactivate…" not in page.text
+    words = f"A member account may not deactivate: only its delegated administrator, account {SEARCH}, may."
+    assert page.text.count(words) == 1
+
+
+def test_a_members_deactivation_is_refused_in_the_preview_and_at_the_click(admin, alone):
+    alone(CallerKind.MEMBER)
+    wish = chosen(PAYMENTS, action="deactivate", scan_type=["EC2"])
+    page = read(admin.post(PREVIEW, wish))
+    assert "Nothing would change" in page.text
+    assert CONFIRM not in page.html
+    alone(CallerKind.STANDALONE)
+    given = hidden(read(admin.post(PREVIEW, wish)))
+    alone(CallerKind.MEMBER)
+    response = admin.post(CONFIRM, {**given, "reason": "no longer used", "typed": "deactivate"})
+    assert "Something changed since you looked" in read(response, 409).text
+    assert not ActivationRequest.objects.exists()
+
+
+def test_a_member_that_knows_the_digest_is_refused_too(admin, alone, delegated_admin):
+    alone(CallerKind.MEMBER)
+    wish = Wish(Action.DEACTIVATE, (PAYMENTS,), (REGION,), ("EC2",))
+    seen = preview(delegated_admin, wish)
+    with pytest.raises(Refused, match="Nothing would change"):
+        requests.confirm(delegated_admin, wish, requests.Confirmation(uuid.uuid4(), seen.digest, "because"))
+    assert not ActivationRequest.objects.exists()
+
+
+def test_a_standalone_account_may_do_both(admin, alone):
+    alone(CallerKind.STANDALONE)
+    assert {f"activate LAMBDA_CODE {REGION}", f"deactivate EC2 {REGION}"} <= set(offered(read(admin.get(ACCOUNT))))
+    assert "Deactivate…" in read(admin.get(LIST)).text
 
 
 # --- What would change

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -48,7 +49,7 @@ def row_of(client, name, query=""):
 def test_one_word_for_each_scan_type_and_the_region_where_it_differs(as_viewer, organization):
     row = row_of(as_viewer, "search-prod")
     assert row["Account id"] == f"search-prod {SEARCH}"
-    assert row["Relationship"] == "Member"
+    assert row["Relationship state"] == "Member"
     assert row["EC2"] == "Activated"
     assert row["ECR"] == "Off in eu-west-1"
     assert row["Lambda standard"] == "Activating"
@@ -57,10 +58,22 @@ def test_one_word_for_each_scan_type_and_the_region_where_it_differs(as_viewer, 
 
 def test_what_is_off_is_loud_and_what_is_on_is_quiet(as_viewer, organization):
     html = read(as_viewer.get(PAGE)).html
-    assert '<span class="state off">Deactivated</span>' in html
-    assert '<span class="state move">Activating</span>' in html
-    assert '<span class="state quiet">Activated</span>' in html
-    assert f'<a class="state off" href="/accounts/{SEARCH}/#activation"' in html
+    assert re.search(r'<a class="state off" [^>]*>Deactivated</a>', html)
+    assert re.search(r'<a class="state move" [^>]*>Activating</a>', html)
+    assert re.search(r'<a class="state quiet" [^>]*>Activated</a>', html)
+
+
+def test_a_cell_opens_to_the_scan_types_by_region_below_its_row_or_on_the_accounts_page(as_viewer, organization):
+    html = read(as_viewer.get(PAGE)).html
+    address = f"/accounts/{SEARCH}/"
+    assert f'<a class="state off" href="{address}#scan-ECR" hx-get="{address}" data-opens="regions-{SEARCH}"' in html
+    assert 'hx-target="closest tr" hx-swap="afterend"' in html
+    assert '<tr id="scan-ECR">' in read(as_viewer.get(address)).html
+    below = read(as_viewer.get(address, headers=HTMX))
+    assert below.html.count("<html") == 0
+    assert f'<tr class="opened" id="regions-{SEARCH}">' in below.html
+    assert {row["Scan type"]: row[OTHER_REGION] for row in below.rows}["ECR"] == "Deactivated"
+    assert as_viewer.get("/accounts/999999999999/", headers=HTMX).status_code == 404
 
 
 def test_several_regions_that_differ_are_counted(as_viewer, organization, settings):
@@ -72,7 +85,7 @@ def test_several_regions_that_differ_are_counted(as_viewer, organization, settin
 
 def test_who_is_no_member_has_no_scan_types(as_viewer, organization):
     row = row_of(as_viewer, "sandbox")
-    assert row["Relationship"] == "Not a member Suspended in Organizations"
+    assert row["Relationship state"] == "Not a member Suspended in Organizations"
     assert row["EC2"] == row["ECR"] == "—"
     assert row["Gaps"] == "— not visible"
     assert row["Findings C H M L"] == "not visible"
@@ -84,7 +97,7 @@ def test_what_inspector_refuses_to_tell_is_unknown_with_reason_and_age(as_viewer
         factories.regional(SEARCH, region, unknown_since=since, error_code="ACCESS_DENIED", error_message="no role")
     row = row_of(as_viewer, "search-prod")
     assert row["EC2"] == row["Lambda code"] == "Unknown"
-    assert row["Relationship"] == "Member Status unknown for 3 days: ACCESS_DENIED"
+    assert row["Relationship state"] == "Member Status unknown for 3 days: ACCESS_DENIED"
     assert "Last known: Deactivated." in read(as_viewer.get(PAGE)).html
 
 
@@ -93,13 +106,13 @@ def test_one_unknown_region_is_named(as_viewer, organization):
     factories.regional(PAYMENTS, OTHER_REGION, unknown_since=since, error_code="ACCESS_DENIED")
     row = row_of(as_viewer, "payments-prod")
     assert row["EC2"] == "Unknown in eu-west-1"
-    assert row["Relationship"] == "Member Status unknown in eu-west-1 for 3 days: ACCESS_DENIED"
+    assert row["Relationship state"] == "Member Status unknown in eu-west-1 for 3 days: ACCESS_DENIED"
 
 
 def test_before_the_first_read_nobody_is_called_a_stranger(as_viewer):
     factories.account(PAYMENTS)
     row = row_of(as_viewer, "payments-prod")
-    assert row["Relationship"] == row["EC2"] == "Unknown"
+    assert row["Relationship state"] == row["EC2"] == "Unknown"
     assert names(as_viewer, "?group=not-members") == []
 
 
@@ -167,7 +180,7 @@ def test_who_is_no_administrator_reads_what_this_account_is(as_viewer, kind, wor
     assert words in page.text
     assert "Automatic activation" not in page.text
     expected = "Member" if kind == CallerKind.MEMBER else "Standalone account"
-    assert page.column("Relationship") == [expected]
+    assert page.column("Relationship state") == [expected]
     assert names(as_viewer, "?group=not-members") == []
 
 
@@ -244,10 +257,26 @@ def test_what_only_some_use_is_nothing_that_is_off(as_viewer, organization):
         ("?state=SUSPENDED", ["sandbox"]),
         (f"?account={PAYMENTS}&account={SEARCH}", ["payments-prod", "search-prod"]),
         ("?status=UNKNOWN", []),
+        ("?relationship=ENABLED", ["payments-prod", "search-prod"]),
+        ("?relationship=NO_MEMBER", ["sandbox"]),
+        ("?relationship=NO_MEMBER&relationship=ENABLED", ["payments-prod", "sandbox", "search-prod"]),
+        ("?relationship=ADMINISTRATOR", []),
+        ("?gaps=fixable", []),
+        ("?gaps=none&relationship=ENABLED", ["payments-prod", "search-prod"]),
+        ("?severity=CRITICAL", []),
     ],
 )
 def test_filters_narrow_the_list(as_viewer, organization, query, expected):
     assert names(as_viewer, query) == expected
+
+
+def test_gaps_and_findings_narrow_the_list(as_viewer, organization):
+    broken = factories.unmanaged_instance("broken", account_id=SEARCH)
+    factories.finding(broken, "HIGH")
+    assert names(as_viewer, "?gaps=fixable") == ["search-prod"]
+    assert names(as_viewer, "?severity=HIGH&severity=LOW") == ["search-prod"]
+    assert names(as_viewer, "?severity=LOW") == []
+    assert names(as_viewer, "?gaps=fixable&region=eu-west-1") == []
 
 
 def test_an_unknown_account_is_found_as_unknown_and_not_as_off(as_viewer, organization):
@@ -266,6 +295,9 @@ def test_an_unknown_account_is_found_as_unknown_and_not_as_off(as_viewer, organi
         "?scan_type=EC3",
         "?status=OFF",
         "?state=odd",
+        "?relationship=friend",
+        "?gaps=many",
+        "?severity=UNTRIAGED",
         "?account=1",
         f"?account={'9' * 12}",
         "?account=١٢٣٤٥٦٧٨٩٠١٢",
@@ -301,6 +333,51 @@ def test_the_list_is_sorted_by_name_or_id_and_headings_keep_the_filters(as_viewe
     assert page.links["id"] == "?q=prod&sort=id"
     assert names(as_viewer, "?sort=-id") == ["sandbox", "search-prod", "payments-prod"]
     assert names(as_viewer, "?sort=-name") == ["search-prod", "sandbox", "payments-prod"]
+
+
+EVERY_SORT = ["name", "id", "relationship", "state", "EC2", "ECR", "LAMBDA", "LAMBDA_CODE", "CODE_REPOSITORY"]
+
+
+@pytest.mark.parametrize("sort", [*EVERY_SORT, "gaps", "findings"])
+def test_every_column_is_a_sort_that_pages_on_over_everything(as_viewer, organization, sort):
+    for number in range(30):
+        factories.scan_types(f"{number:012}", REGION, EC2="DISABLED" if number % 3 else "ENABLED")
+    for direction in ("", "-"):
+        address, seen = f"?per=25&sort={direction}{sort}", []
+        while address:
+            page = read(as_viewer.get(PAGE + address))
+            seen += [cell.split()[-1] for cell in page.column("Account id")]
+            address = page.links.get("Next", "")
+        assert len(seen) == len(set(seen)) == 33
+
+
+def test_columns_sort_what_needs_somebody_to_the_top(as_viewer, organization):
+    one = factories.unmanaged_instance("one", account_id=SEARCH)
+    other = factories.unmanaged_instance("other", account_id=PAYMENTS)
+    factories.unmanaged_instance("more", account_id=PAYMENTS)
+    factories.finding(one, "CRITICAL")
+    for _ in range(12):
+        factories.finding(other, "HIGH")
+    assert names(as_viewer, "?sort=-ECR")[0] == "search-prod"
+    assert names(as_viewer, "?sort=-LAMBDA") == ["search-prod", "payments-prod", "sandbox"]
+    assert names(as_viewer, "?sort=-gaps") == ["payments-prod", "search-prod", "sandbox"]
+    assert names(as_viewer, "?sort=-findings") == ["search-prod", "payments-prod", "sandbox"]
+    assert names(as_viewer, "?sort=relationship")[-1] == "sandbox"
+    assert names(as_viewer, "?sort=-state")[0] == "sandbox"
+    since = timezone.now()
+    for region in (REGION, OTHER_REGION):
+        factories.regional(PAYMENTS, region, unknown_since=since)
+    assert names(as_viewer, "?sort=-EC2") == ["payments-prod", "search-prod", "sandbox"]
+    page = read(as_viewer.get(PAGE))
+    assert page.links["EC2"] == "?sort=-EC2"
+    assert page.links["state"] == "?sort=-state"
+
+
+def test_a_departed_account_is_in_a_group_of_its_own(as_viewer, organization):
+    factories.account("222200001111", "gone", departed_at=timezone.now())
+    assert "gone" not in names(as_viewer)
+    assert names(as_viewer, "?group=departed") == ["gone"]
+    assert "gone" not in names(as_viewer, "?group=not-members")
 
 
 def test_a_fragment_is_the_part_that_changes(as_viewer, organization):
