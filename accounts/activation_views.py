@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -223,9 +224,14 @@ def one_request(request: Request, number: int) -> HttpResponse:
     """How a request goes on: from the database alone, again and again until it is settled."""
     person = person_of(request)
     found = _found(person, number)
-    fragment = wants_fragment(request)
-    name = f"accounts/{'_' if fragment else ''}request.html"
-    return render(request, name, _request_context(person, found))
+    context = _request_context(person, found)
+    if not wants_fragment(request):
+        return render(request, "accounts/request.html", context)
+    if request.GET.get("shown") == context["shown"]:
+        # Nothing differs from what is on the page: nothing there is touched, so that nothing moves under a hand.
+        return HttpResponse(status=204)
+    context["replaces_offers"] = request.GET.get("offered") != context["offered"]
+    return render(request, "accounts/_request.html", context)
 
 
 def _request_context(person: Person, found: ActivationRequest) -> dict[str, Any]:
@@ -234,6 +240,14 @@ def _request_context(person: Person, found: ActivationRequest) -> dict[str, Any]
     counted = dict(items.order_by().values_list("state").annotate(Count("pk")))
     total = sum(counted.values())
     may = person.may_activate
+    offers = {
+        "approve": may and found.state == RequestState.WAITING and person.pk != found.person_id,
+        "cancel": may and bool(counted.get(ItemState.PLANNED)),
+        "retry": may and bool(counted.get(ItemState.REFUSED) or counted.get(ItemState.CANCELLED)),
+    }
+    offered = "-".join(name for name, is_offered in offers.items() if is_offered)
+    groups = _groups(person, items, now)
+    told = [(row["item"].pk, row["item"].state, row["to"], row["item"].error_message, row["since"]) for row in groups]
     return {
         "request_shown": found,
         "title": title_of(found),
@@ -245,10 +259,10 @@ def _request_context(person: Person, found: ActivationRequest) -> dict[str, Any]
         "settled": total - sum(counted.get(state, 0) for state in OPEN_STATES),
         "is_open": found.state == RequestState.CONFIRMED and any(counted.get(state) for state in OPEN_STATES),
         "waits_for_second": found.state == RequestState.WAITING,
-        "may_approve": may and found.state == RequestState.WAITING and person.pk != found.person_id,
-        "may_cancel": may and bool(counted.get(ItemState.PLANNED)),
-        "may_retry": may and bool(counted.get(ItemState.REFUSED) or counted.get(ItemState.CANCELLED)),
-        "groups": _groups(person, items, now),
+        **{f"may_{name}": is_offered for name, is_offered in offers.items()},
+        "offered": offered,
+        "shown": hashlib.sha256(repr((found.state, sorted(counted.items()), offered, told)).encode()).hexdigest()[:16],
+        "groups": groups,
         "left_out": max(0, total - ITEMS_SHOWN),
         "section": "activation",
     }

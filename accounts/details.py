@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from accounts.activation.offers import Offers, offers_for
-from accounts.choices import RelationshipStatus
+from accounts.choices import Action, RelationshipStatus
 from accounts.forms import scan_type_label
 from accounts.lists import Listed, Scopes, Sheet, read_sheet, scan_types_shown
 from accounts.models import AccountChange, AwsAccount, Person
@@ -55,6 +55,7 @@ class Button:
     cell: str
     label: str
     meaning: str
+    is_quiet: bool
 
 
 @dataclass(frozen=True)
@@ -94,22 +95,26 @@ def matrix_context(person: Person, account: AwsAccount) -> dict[str, Any]:
 
 
 def _row(account_id: str, scan_type: str, sheet: Sheet, offers: Offers) -> ScanTypeRow:
-    label = scan_type_label(scan_type)
-    cells = []
-    for region in sheet.scopes.regions:
-        action = offers.actions.get((scan_type, region))
-        meaning = f"{action.label} {label} in {region}" if action else ""
-        button = Button(f"{action.value} {scan_type} {region}", f"{action.label}…", meaning) if action else None
-        cells.append(Cell(_cell(account_id, scan_type, region, sheet), button))
-    everywhere = [
-        Button(
-            f"{action.value} {scan_type}",
-            f"{action.label} in {len(where)}…",
-            f"{action.label} {label} in {len(where)} Regions",
+    cells = [
+        Cell(
+            _cell(account_id, scan_type, region, sheet),
+            _button(action, scan_type, region) if (action := offers.actions.get((scan_type, region))) else None,
         )
-        for action, where in offers.everywhere(scan_type)
+        for region in sheet.scopes.regions
     ]
-    return ScanTypeRow(scan_type, label, cells, everywhere)
+    everywhere = [_button(action, scan_type, "", len(regions)) for action, regions in offers.everywhere(scan_type)]
+    return ScanTypeRow(scan_type, scan_type_label(scan_type), cells, everywhere)
+
+
+def _button(action: Action, scan_type: str, region: str, regions: int = 1) -> Button:
+    """For one Region, or for so many at once."""
+    verb, where = action.label, region or f"{regions} Regions"
+    return Button(
+        cell=" ".join(filter(None, [action.value, scan_type, region])),
+        label=f"{verb}…" if region else f"{verb} in {where}…",
+        meaning=f"{verb} {scan_type_label(scan_type)} in {where}",
+        is_quiet=action == Action.DEACTIVATE,
+    )
 
 
 def account_context(person: Person, account: AwsAccount) -> dict[str, Any]:

@@ -189,15 +189,17 @@ def _unknown(row: RegionalAccount, last: ScanTypeStatus | None) -> str:
 
 
 def _differing(states: dict[str, str]) -> tuple[str, SafeString, str]:
-    """“Off in eu-west-1” where one Region differs from the activated others, else how many are activated."""
+    """“Off in eu-west-1” where one Region differs from the activated others, else how many are activated.
+
+    On two lines, because the list has up to six such columns.
+    """
     others = {region: status for region, status in states.items() if status != Status.ENABLED}
     style = min((style_of(status) for status in others.values()), key=WORST_FIRST.index)
     if len(others) == 1:
         region, status = next(iter(others.items()))
-        # The Region on a line of its own: the list has up to six such columns.
         words = markup("{} in<br> {}", "Off" if status == Status.DISABLED else label_of(status), region)
     else:
-        words = markup("{} of {} Regions", len(states) - len(others), len(states))
+        words = markup("{} of {}<br> Regions", len(states) - len(others), len(states))
     return style, words, "; ".join(f"{region}: {label_of(status)}" for region, status in states.items())
 
 

@@ -20,9 +20,86 @@ function say(text) {
   say.timer = setTimeout(() => { toast.textContent = ""; }, 6000);
 }
 
+// What is selected on the list of accounts stays so on its other pages: those not shown are sent along unseen.
+const selected = new Set();
+const boxes = () => [...document.querySelectorAll("input[type=checkbox][name=account][form=selection]")];
+function showSelected() {
+  const form = document.getElementById("selection");
+  if (!form) return;
+  const here = boxes();
+  here.forEach((box) => { box.checked = selected.has(box.value); });
+  form.querySelectorAll("input[type=hidden][name=account]").forEach((input) => input.remove());
+  const elsewhere = [...selected].filter((id) => !here.some((box) => box.value === id));
+  elsewhere.forEach((id) => {
+    const input = Object.assign(document.createElement("input"), { type: "hidden", name: "account", value: id });
+    form.append(input);
+  });
+  const told = form.querySelector("[data-selected]");
+  const where = elsewhere.length ? `, ${elsewhere.length} of them not shown here` : "";
+  told.textContent = selected.size ? `${selected.size} selected${where}` : told.dataset.selected;
+  form.querySelector("[data-unselect]").hidden = !selected.size;
+  const all = document.querySelector("[data-select-page]");
+  if (!all) return;
+  const count = here.filter((box) => box.checked).length;
+  all.closest("label").hidden = false;
+  all.checked = count > 0 && count === here.length;
+  all.indeterminate = count > 0 && count < here.length;
+}
+function select(id, isSelected) {
+  if (isSelected) selected.add(id);
+  else selected.delete(id);
+}
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (box.matches("[data-select-page]")) boxes().forEach((one) => select(one.value, box.checked));
+  else if (boxes().includes(box)) select(box.value, box.checked);
+  else return;
+  showSelected();
+});
+
+// A row of the list opens to more of the same account below it, and closes at the same place.
+let opener = null;
+function isOpened(id) {
+  return document.getElementById(id) !== null;
+}
+function showOpened() {
+  document.querySelectorAll("[data-opens]").forEach((link) => {
+    link.setAttribute("aria-expanded", isOpened(link.dataset.opens));
+  });
+}
+function close(id) {
+  document.getElementById(id).remove();
+  showOpened();
+}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-opens]");
+  if (link) opener = link;
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !isOpened(link.dataset.opens)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  close(link.dataset.opens);
+}, true);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-closes]");
+  if (button) {
+    const id = button.dataset.closes;
+    const isOurs = opener && opener.isConnected && opener.dataset.opens === id;
+    close(id);
+    (isOurs ? opener : document.querySelector(`[data-opens="${CSS.escape(id)}"]`)).focus();
+  }
+  if (event.target.closest("[data-unselect]")) {
+    selected.clear();
+    showSelected();
+  }
+});
+
 document.addEventListener("DOMContentLoaded", () => {
   reveal(document);
   showCurrentTab();
+  // A browser that comes back to a page may have kept its boxes.
+  boxes().filter((box) => box.checked).forEach((box) => select(box.value, true));
+  showSelected();
+  showOpened();
 });
 
 document.addEventListener("click", (event) => {
@@ -58,6 +135,8 @@ document.addEventListener("htmx:beforeSwap", () => {
 document.addEventListener("htmx:afterSettle", () => {
   reveal(document);
   showCurrentTab();
+  showSelected();
+  showOpened();
   openPickers.forEach((id) => {
     const picker = document.getElementById(id);
     if (picker) picker.open = true;
