@@ -8,8 +8,9 @@ from operator import or_
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.choices import Status
-from accounts.models import RegionalAccount, RegionalAccountQuerySet, ScanTypeStatus
+from accounts.activation.locks import BLOCKED
+from accounts.choices import ItemState, Status
+from accounts.models import ActivationItem, RegionalAccount, RegionalAccountQuerySet, ScanTypeStatus
 from accounts.summary import SUSPENDED, is_activated, is_member
 from scanning.choices import Kind, ResourceType, Severity
 from scanning.models import CoverageCount, FindingCount
@@ -81,6 +82,20 @@ def related(relationship: str, regions: Sequence[str]) -> Q:
     if relationship == NO_MEMBER:
         return ~is_member(regions)
     return Q(Exists(rows.filter(is_delegated_admin=False, relationship_status=relationship)))
+
+
+def is_locked(regions: Sequence[str], scan_types: Sequence[str]) -> Q:
+    """An organization policy locks one of these scan types (of all, if none is named): locks_of, for the database."""
+    here = {"account_id": OuterRef("account_id"), "region__in": regions}
+    here |= {"scan_type__in": scan_types} if scan_types else {}
+    changed_since = ScanTypeStatus.objects.filter(
+        account_id=OuterRef("account_id"),
+        region=OuterRef("region"),
+        scan_type=OuterRef("scan_type"),
+        changed_at__gt=OuterRef("settled_at"),
+    )
+    refused = ActivationItem.objects.filter(~Exists(changed_since), state=ItemState.REFUSED, error_code=BLOCKED, **here)
+    return Q(Exists(ScanTypeStatus.objects.filter(error_code=BLOCKED, **here))) | Q(Exists(refused))
 
 
 def with_gaps(word: str, regions: Sequence[str]) -> Q:

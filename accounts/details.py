@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from accounts.activation.locks import NEXT_STEP, Lock
 from accounts.activation.offers import Offers, offers_for
 from accounts.choices import Action, RelationshipStatus
 from accounts.forms import scan_type_label
@@ -165,10 +166,21 @@ def _cell(account_id: str, scan_type: str, region: str, sheet: Sheet) -> SafeStr
     drawn = draw_label(row.status)
     if row.changed_at:
         drawn += markup('<br><small class="quiet">since {}</small>', draw_time(row.changed_at, sheet.now))
+    if lock := sheet.locks.get((account_id, region, scan_type)):
+        return drawn + _lock(lock)
     if row.error_code or row.error_message:
         error = ": ".join(filter(None, [row.error_code, row.error_message]))
         drawn += markup('<br><small class="error">{}</small>', error)
     return drawn
+
+
+def _lock(lock: Lock) -> SafeString:
+    """That a policy locks it, how we know, and who can change that."""
+    drawn = markup('<br><small class="state unknown wraps">{}</small>', lock)
+    if lock.request:
+        shape = ' <small title="{}"><a href="{}">Request {}</a></small>'
+        drawn += markup(shape, lock.message, reverse("activation", args=[lock.request]), lock.request)
+    return drawn + markup('<br><small class="quiet">{}</small>', NEXT_STEP)
 
 
 def _network(person: Person, account_id: str) -> dict[str, SafeString]:

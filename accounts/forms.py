@@ -22,6 +22,7 @@ from accounts.conditions import (
     TOLD_SEVERITIES,
     any_of,
     in_regions,
+    is_locked,
     related,
     told_types,
     with_findings,
@@ -33,7 +34,12 @@ from coverage_site.links import changed, known
 from coverage_site.paging import PER_PAGE_DEFAULT
 
 UNKNOWN = "UNKNOWN"
-STATUSES = {**{status.value: str(status.label) for status in Status}, UNKNOWN: "Unknown"}
+LOCKED = "LOCKED"
+STATUSES = {
+    **{status.value: str(status.label) for status in Status},
+    LOCKED: "Locked by an organization policy",
+    UNKNOWN: "Unknown",
+}
 STATES = {state.value: str(state.label) for state in AccountState}
 RELATIONSHIPS = {
     ADMINISTRATOR: "Delegated administrator",
@@ -125,17 +131,17 @@ class AccountFilters(forms.Form):
             accounts = accounts.filter(self._in_status(scan_types, statuses))
         return accounts
 
-    def _in_status(self, scan_types: Sequence[str], statuses: Sequence[str]) -> Q | Exists:
+    def _in_status(self, scan_types: Sequence[str], statuses: Sequence[str]) -> Q:
         """Accounts with one of these scan types in one of these statuses, in one of the Regions."""
         types = told_types(self.regions)
         if scan_types:
             types = types.filter(scan_type__in=scan_types)
         if not statuses:
-            return Exists(types)
-        found = Exists(types.filter(status__in=statuses))
-        return (
-            Q(found) | Q(Exists(in_regions(self.regions).exclude(unknown_since=None))) if UNKNOWN in statuses else found
-        )
+            return Q(Exists(types))
+        found = Q(Exists(types.filter(status__in=statuses)))
+        if UNKNOWN in statuses:
+            found |= Q(Exists(in_regions(self.regions).exclude(unknown_since=None)))
+        return found | is_locked(self.regions, scan_types) if LOCKED in statuses else found
 
     # --- As the page shows them
 

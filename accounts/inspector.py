@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from accounts.choices import Action, RelationshipStatus
 from aws.choices import CallerKind
-from aws.errors import DENIED, IncompletePage, ReadError, ServiceError, error_code
+from aws.errors import DENIED, IncompletePage, ReadError, ServiceError, describe, error_code
 from aws.paging import ask, pages
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_sts import STSClient
 
+log = logging.getLogger(__name__)
+
 ACCOUNTS_A_CALL = 100
 MEMBERS_A_PAGE = 50
+PERMISSIONS_A_PAGE = 1024
+SERVICES = ("EC2", "ECR", "LAMBDA")
+"""What ListAccountPermissions knows of: nothing of Lambda code scanning."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,23 @@ def account_statuses(client: Inspector2Client, account_ids: Sequence[str]) -> Ac
         statuses.told |= {str(account["accountId"]): account for account in answer["accounts"]}
         statuses.refused |= {str(account["accountId"]): account for account in answer.get("failedAccounts") or []}
     return statuses
+
+
+def account_permissions(client: Inspector2Client) -> dict[str, set[str]] | None:
+    """Service (one of SERVICES) → what the caller's own account may do with it. None: it is not told.
+
+    A service that an organization policy manages has fewer operations, or none. Nothing at all is taken for no answer:
+    to call everything locked for a mistake would keep people from what they may.
+    """
+    found: dict[str, set[str]] = {}
+    try:
+        for page in pages(client, "list_account_permissions", "permissions", maxResults=PERMISSIONS_A_PAGE):
+            for one in page:
+                found.setdefault(str(one["service"]), set()).add(str(one["operation"]))
+    except ServiceError as error:
+        log.warning("What this account may switch itself is not told: %s", describe(error))
+        return None
+    return found or None
 
 
 @dataclass

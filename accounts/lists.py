@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Sum
 from django.http import QueryDict
 
+from accounts.activation.locks import Lock, locks_of
 from accounts.choices import ResourceScanType
 from accounts.models import OrganizationSettings, Person, RegionalAccount, ScanTypeStatus
 from aws.choices import CallerKind, ScopeState, What
@@ -99,6 +100,7 @@ class Sheet:
     scopes: Scopes
     regional: Mapping[tuple[str, str], RegionalAccount]
     statuses: Mapping[tuple[str, str, str], ScanTypeStatus]
+    locks: Mapping[tuple[str, str, str], Lock] = field(default_factory=dict)
     listed: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
     findings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     query: QueryDict = field(default_factory=QueryDict)
@@ -139,14 +141,15 @@ def scan_types_shown(person: Person) -> list[str]:
 
 
 def read_sheet(person: Person, scopes: Scopes, account_ids: Iterable[str], query: QueryDict) -> Sheet:
-    """What is known of these accounts: four queries, however many they are."""
+    """What is known of these accounts: five queries, however many they are."""
     ids, regions = list(account_ids), list(scopes.regions)
     regional = RegionalAccount.objects.visible_to(person).in_regions(regions).filter(account_id__in=ids)
-    statuses = ScanTypeStatus.objects.visible_to(person).in_regions(regions).filter(account_id__in=ids)
+    statuses = list(ScanTypeStatus.objects.visible_to(person).in_regions(regions).filter(account_id__in=ids))
     return Sheet(
         scopes=scopes,
         regional={(row.account_id, row.region): row for row in regional},
         statuses={(row.account_id, row.region, row.scan_type): row for row in statuses},
+        locks=locks_of(statuses, {row.account_id for row in statuses}, regions),
         listed=_listed(person, regions, ids),
         findings=_findings(person, regions, ids),
         query=query,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from accounts import inspector, organizations
+from accounts.activation.locks import BLOCKED
 from accounts.choices import RelationshipStatus, ResourceScanType
 from accounts.models import (
     BATCH,
@@ -155,6 +156,7 @@ def _read_region(run: Run, region: str) -> None:
     configuration = inspector.configuration(client)
     asked = [caller.account_id, *(account_id for account_id, member in members.items() if _is_associated(member))]
     statuses = inspector.account_statuses(client, list(dict.fromkeys(asked)))
+    _mark_locked(statuses, caller.account_id, inspector.account_permissions(client))
     run.counts.read = len({*members, caller.account_id})
     _hold_if_members_vanished(run, region, {*members, caller.account_id})
     with run.writing() as now:
@@ -244,6 +246,23 @@ def _relationship(row: RegionalAccount | None, account_id: str, caller: Caller, 
     if account_id == caller.account_id:
         return RelationshipStatus.ENABLED if caller.kind == CallerKind.MEMBER else ""
     return RelationshipStatus.REMOVED if row and row.relationship_status else ""
+
+
+def _mark_locked(statuses: AccountStatuses, account_id: str, permissions: dict[str, set[str]] | None) -> None:
+    """Say of the caller's own scan types what a policy keeps it from activating: its statuses do not tell.
+
+    ListAccountPermissions knows of EC2, ECR and Lambda, and of the caller's own account alone.
+    """
+    states = statuses.told.get(account_id, {}).get("resourceState") or {}
+    if permissions is None:
+        return
+    for service in inspector.SERVICES:
+        state = states.get(ResourceScanType(service).key)
+        if not isinstance(state, dict) or "ENABLE_SCANNING" in permissions.get(service, ()):
+            continue
+        if not state.get("errorCode"):
+            state["errorCode"] = BLOCKED
+            state["errorMessage"] = "ListAccountPermissions does not let this account activate it."
 
 
 def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: datetime) -> None:

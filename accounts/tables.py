@@ -140,10 +140,19 @@ def scan_type_cell(scan_type: str) -> Draw:
         elif len(set(states.values())) == 1:
             status, title = next(iter(states.values())), ""
         else:
-            return _opening(row.account_id, scan_type, *_differing(states))
-        return _opening(row.account_id, scan_type, style_of(status), markup("{}", label_of(status)), title)
+            style, words, title = _differing(states)
+            return _opening(row.account_id, scan_type, style, words + _locked(row, scan_type, sheet), title)
+        words = markup("{}", label_of(status)) + _locked(row, scan_type, sheet)
+        return _opening(row.account_id, scan_type, style_of(status), words, title)
 
     return draw
+
+
+def _locked(row: AwsAccount, scan_type: str, sheet: Sheet) -> SafeString:
+    """That an organization policy locks it somewhere. How we know, and what to do, is said Region by Region."""
+    locks = {region: sheet.locks.get((row.account_id, region, scan_type)) for region in sheet.scopes.regions}
+    told = "; ".join(f"{region}: {lock}" for region, lock in locks.items() if lock)
+    return markup('<br><small class="quiet" title="{}">locked by a policy</small>', told) if told else SafeString("")
 
 
 def states_of(account_id: str, rows: Iterable[RegionalAccount], scan_type: str, sheet: Sheet) -> dict[str, str]:

@@ -96,6 +96,13 @@ CALLS: tuple[AwsCall, ...] = (
         "How instances are scanned and how long images are scanned again",
         answers="ecrConfiguration",
     ),
+    AwsCall(
+        "inspector2:ListAccountPermissions",
+        "Which scan types an organization policy locks in the own account",
+        is_optional=True,
+        probe={"maxResults": 1},
+        answers="permissions",
+    ),
     ORGANIZATION,
     AwsCall("inspector2:Enable", "Activate scan types", WRITE, probe=None),
     AwsCall("inspector2:Disable", "Deactivate scan types", WRITE, probe=None),

@@ -99,6 +99,8 @@ class Seeding:
         moving.scan_types[REGIONS[0]]["LAMBDA_CODE"] = "ENABLING"
         moving.scan_types[REGIONS[1]]["ECR"] = "DISABLING"
         accounts[6].policy_blocked = {"EC2", "ECR"}
+        for account in accounts[7:10]:
+            account.policy_blocked = {"LAMBDA_CODE"}
 
     def add_account(self, name: str, unit: str) -> Account:
         """A member with the scan types that chance gives it."""

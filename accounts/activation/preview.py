@@ -12,6 +12,7 @@ from functools import cached_property
 from django.db.models import Count
 from django.utils import timezone
 
+from accounts.activation.locks import BLOCKED, NEXT_STEP, Lock
 from accounts.choices import AccountState, Action, RelationshipStatus, ResourceScanType, Status
 from accounts.models import MEMBERSHIP, ActivationItem, AwsAccount, Person, RegionalAccount, ScanTypeStatus
 from aws.choices import CallerKind, What
@@ -19,7 +20,6 @@ from aws.models import SyncScope
 
 SWITCHABLE = tuple(scan_type.value for scan_type in ResourceScanType if scan_type != ResourceScanType.AMI)
 """The API takes no value for machine images, though it reports them."""
-BLOCKED = "BLOCKED_BY_ORGANIZATION_POLICY"
 REFUSAL_COUNTS_FOR = timedelta(days=1)
 """How long an earlier refusal by a policy, or for a whole Region, is believed: nobody tells us when it is lifted."""
 NOT_SUPPORTED = "not supported in"
@@ -93,6 +93,8 @@ class Known:
     being_changed: Mapping[tuple[str, str, str], int]
     blocked: Mapping[tuple[str, str, str], datetime]
     not_offered: frozenset[tuple[str, str]]
+    locked: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    """Cells of which AWS says with every read that an organization policy locks them, and its words."""
     members: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -102,12 +104,12 @@ class Known:
         lately = ActivationItem.objects.filter(settled_at__gt=timezone.now() - REFUSAL_COUNTS_FOR, region__in=wanted)
         scopes = SyncScope.objects.of(What.ACCOUNTS).filter(region__in=wanted).exclude(caller_kind="")
         associated = RegionalAccount.objects.associated().filter(region__in=wanted).order_by()
+        rows = {(row.account_id, row.region, row.scan_type): row for row in ScanTypeStatus.objects.filter(**here)}
         return cls(
             accounts={row.account_id: row for row in AwsAccount.objects.filter(account_id__in=ids)},
             regional={(row.account_id, row.region): row for row in RegionalAccount.objects.filter(**here)},
-            statuses={
-                (row.account_id, row.region, row.scan_type): row.status for row in ScanTypeStatus.objects.filter(**here)
-            },
+            statuses={key: row.status for key, row in rows.items()},
+            locked={key: row.error_message for key, row in rows.items() if row.error_code == BLOCKED},
             callers={scope.region: (scope.caller_account, scope.caller_kind) for scope in scopes},
             being_changed={
                 (item.account_id, item.region, item.scan_type): item.request_id
@@ -249,8 +251,11 @@ def _verdict(action: Action, key: tuple[str, str, str], status: str, known: Know
         return Verdict.CANNOT, "It is suspended by AWS."
     if action == Action.DEACTIVATE and not status:
         return Verdict.ALREADY, "It was never activated."
+    if key in known.locked:
+        return Verdict.CANNOT, f"{Lock(known.locked[key])} {NEXT_STEP}"
     if key in known.blocked:
-        return Verdict.CANNOT, f"An organization policy refused it on {known.blocked[key].day} {known.blocked[key]:%b}."
+        refused_at = known.blocked[key]
+        return Verdict.CANNOT, f"An organization policy refused it on {refused_at.day} {refused_at:%b}. {NEXT_STEP}"
     if action == Action.ACTIVATE and (region, scan_type) in known.not_offered:
         return Verdict.CANNOT, f"Inspector does not offer it in {region}."
     return Verdict.CHANGES, ""

@@ -68,8 +68,12 @@ def test_the_matrix_has_a_cell_for_each_scan_type_and_region(as_viewer):
     assert cells["EC2"] == {REGION: "Activated", OTHER_REGION: "Activated"}
     assert cells["ECR"][REGION] == "Activated"
     assert (
-        cells["ECR"][OTHER_REGION] == "Deactivated since 2 days ago BLOCKED_BY_ORGANIZATION_POLICY: A policy forbids it"
+        cells["ECR"][OTHER_REGION]
+        == "Deactivated since 2 days ago Locked by an organization policy: A policy forbids it"
+        " Whoever keeps that policy in AWS Organizations can change it."
     )
+    ScanTypeStatus.objects.filter(error_code__startswith="BLOCKED").update(error_code="SSM_UNAVAILABLE")
+    assert matrix(as_viewer)["ECR"][OTHER_REGION].endswith("SSM_UNAVAILABLE: A policy forbids it")
 
 
 def test_unknown_is_told_with_time_reason_and_what_was_last_known(as_viewer):
@@ -173,7 +177,7 @@ def test_the_number_of_queries_is_fixed(as_viewer, django_assert_num_queries):
         AccountChange.objects.create(account_id=PAYMENTS, field="state", at=timezone.now())
     # Session, person; the account, scopes twice; Regions, scan types, coverage, findings;
     # further scan types, network reachability, history.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         as_viewer.get(PAGE)
 
 
@@ -224,5 +228,5 @@ def test_the_file_holds_what_the_person_may_see(as_person, account_viewer, nobod
 def test_the_queries_of_a_file_do_not_grow_with_the_accounts(as_viewer, django_assert_max_num_queries):
     for number in range(60):
         factories.scan_types(f"{number:012}")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert len(exported(as_viewer)[2]) == 2 * 62

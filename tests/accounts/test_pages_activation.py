@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from accounts.activation.items import settle
 from accounts.activation.preview import Wish, preview
 from accounts.activation.scripts import as_commands
 from accounts.choices import Action, Event, ItemState
-from accounts.models import ActivationItem, ActivationRequest, AuditEvent, AwsAccount
+from accounts.models import ActivationItem, ActivationRequest, AuditEvent, AwsAccount, ScanTypeStatus
 from aws.choices import CallerKind
 from tests import factories
 from tests.factories import OTHER_REGION, PAYMENTS, REGION, SEARCH
@@ -166,6 +167,53 @@ def test_a_foreign_account_offers_nothing_and_cannot_be_named(accounts, as_perso
     partly = as_person(factories.person("partly", role="delegated_admin", accounts=[SEARCH]))
     assert partly.get(ACCOUNT, headers=HTMX).status_code == 404
     assert partly.post(PREVIEW, {"account": PAYMENTS, "cell": f"activate LAMBDA_CODE {REGION}"}).status_code == 400
+
+
+# --- Locked by an organization policy
+
+
+def refused_by_a_policy(client: Any) -> ActivationRequest:
+    confirmed(client, PAYMENTS)
+    made = ActivationRequest.objects.get()
+    settle(made.items.get(), ItemState.REFUSED, code="BLOCKED_BY_ORGANIZATION_POLICY", message="A policy manages it")
+    return made
+
+
+def test_what_a_policy_refused_is_locked_wherever_the_cell_appears(admin, accounts):
+    made = refused_by_a_policy(admin)
+    listed = read(admin.get(f"{LIST}?account={PAYMENTS}"))
+    assert listed.column("Lambda code") == ["Deactivated locked by a policy"]
+    page = read(admin.get(ACCOUNT))
+    (cell,) = [row[REGION] for row in page.tables[0] if row["Scan type"].startswith("Lambda code")]
+    assert "Locked by an organization policy: AWS refused a change on" in cell
+    assert "Whoever keeps that policy in AWS Organizations can change it." in cell
+    assert page.links[f"Request {made.pk}"] == f"/activation/{made.pk}/"
+    assert f"activate LAMBDA_CODE {REGION}" not in offered(page)
+    shown = read(admin.get(f"{LIST}?status=LOCKED"))
+    assert [cell.split()[-1] for cell in shown.column("Account id")] == [PAYMENTS]
+    assert read(admin.get(f"{LIST}?status=LOCKED&scan_type=EC2")).rows == []
+    preview_page = read(admin.post(PREVIEW, chosen(PAYMENTS)))
+    assert "An organization policy refused it on" in preview_page.text
+    assert CONFIRM not in preview_page.html
+
+
+def test_a_refusal_is_over_when_the_status_has_changed_since(admin, accounts):
+    refused_by_a_policy(admin)
+    here = ScanTypeStatus.objects.filter(account_id=PAYMENTS, region=REGION, scan_type="LAMBDA_CODE")
+    here.update(status="ENABLED", changed_at=timezone.now())
+    assert "locked" not in read(admin.get(f"{LIST}?account={PAYMENTS}")).text
+    assert read(admin.get(f"{LIST}?status=LOCKED")).rows == []
+
+
+def test_after_a_day_a_refusal_may_be_tried_again_and_what_aws_says_with_each_read_may_not(admin, accounts):
+    refused_by_a_policy(admin)
+    ActivationItem.objects.update(settled_at=timezone.now() - timedelta(days=2))
+    assert "Activate 1 in 1 account" in read(admin.post(PREVIEW, chosen(PAYMENTS))).text
+    here = ScanTypeStatus.objects.filter(account_id=PAYMENTS, region=REGION, scan_type="LAMBDA_CODE")
+    here.update(error_code="BLOCKED_BY_ORGANIZATION_POLICY", error_message="A policy manages it")
+    page = read(admin.post(PREVIEW, chosen(PAYMENTS)))
+    assert "Locked by an organization policy: A policy manages it" in page.text
+    assert CONFIRM not in page.html
 
 
 # --- As a member, or standing alone

@@ -408,8 +408,8 @@ def test_the_number_of_queries_does_not_depend_on_the_accounts(
         factories.scan_types(f"{number:012}")
         factories.unmanaged_instance(account_id=f"{number:012}")
     # Session, person; scopes twice, counters, when they were remembered; four for the tile; scan types,
-    # settings, counts, accounts; and of these: Regions, scan types, coverage, findings.
-    with django_assert_num_queries(16):
+    # settings, counts, accounts; and of these: Regions, scan types, locks, coverage, findings.
+    with django_assert_num_queries(17):
         as_viewer.get(PAGE)
 
 

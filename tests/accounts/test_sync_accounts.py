@@ -190,3 +190,24 @@ def test_the_tasks_do_what_the_functions_do(organization: Organization, stand_in
     tasks.sync_accounts(REGION)
     assert AwsAccount.objects.get(account_id=MEMBER).name == "payments-prod"
     assert RegionalAccount.objects.filter(region=REGION).count() == 2
+
+
+def test_a_policy_over_the_own_account_is_known_before_anything_is_refused(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    organization.accounts[ADMIN].policy_blocked = {"EC2"}
+    sync_accounts(REGION)
+    told = {row.scan_type: row.error_code for row in ScanTypeStatus.objects.filter(account_id=ADMIN)}
+    assert told["EC2"] == "BLOCKED_BY_ORGANIZATION_POLICY"
+    assert told["ECR"] == told["LAMBDA"] == told["LAMBDA_CODE"] == ""
+    assert not ScanTypeStatus.objects.exclude(account_id=ADMIN).exclude(error_code="").exists()
+    organization.accounts[ADMIN].policy_blocked = set()
+    sync_accounts(REGION)
+    assert not ScanTypeStatus.objects.exclude(error_code="").exists(), "and is over as soon as AWS says so"
+
+
+def test_who_may_not_ask_what_it_may_switch_reads_the_rest(organization: Organization, stand_in: StandIn) -> None:
+    stand_in.faults.add(operation="ListAccountPermissions", **DENIED)
+    organization.accounts[ADMIN].policy_blocked = {"EC2", "ECR", "LAMBDA"}
+    assert sync_accounts(REGION).outcome == RunOutcome.COMPLETE
+    assert not ScanTypeStatus.objects.exclude(error_code="").exists()
