@@ -192,6 +192,8 @@ class Kills:
         self.world.remember()
         given: dict[str, tuple[Any, ...]] = {
             "accounts.tasks.sync_accounts": (REGION,),
+            "accounts.tasks.carry_out": (0,),
+            "scanning.tasks.compare": (REGION,),
             "scanning.tasks.sync_coverage": (REGION, INSTANCES, announced()),
             "scanning.tasks.sync_findings": (REGION,),
             "scanning.tasks.plan_coverage": (REGION,),
