@@ -14,7 +14,7 @@ from accounts.audit_forms import AuditFilters
 from accounts.forms import scan_type_label
 from accounts.models import AuditEvent, AuditEventQuerySet, AwsAccount, Person
 from coverage_site.drawing import absolute, markup
-from coverage_site.exports import line_writer, moment, record_export, safe_cell
+from coverage_site.exports import line_of, moment, record_export, safe_cell
 from coverage_site.links import changed
 from coverage_site.paging import Order, Sort, ordered, page_of, read_cursor, read_order, read_per_page
 from coverage_site.requests import Request, person_of, wants_fragment
@@ -83,10 +83,9 @@ def _order() -> Order:
 
 
 def _lines(events: AuditEventQuerySet) -> Iterator[str]:
-    line = line_writer()
-    yield line(COLUMNS)
+    yield line_of(COLUMNS)
     for event in ordered(events, _order()).iterator(chunk_size=ROWS_AT_ONCE):
-        yield line([safe_cell(value(event)) for value in COLUMNS.values()])
+        yield line_of([safe_cell(value(event)) for value in COLUMNS.values()])
 
 
 COLUMNS: Mapping[str, Callable[[AuditEvent], object]] = {

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from accounts.lists import Scopes, Sheet, read_sheet
 from accounts.models import AwsAccount, Person
-from coverage_site.exports import line_writer, moment, safe_cell
+from coverage_site.exports import line_of, moment, safe_cell
 
 ACCOUNTS_AT_ONCE = 500
 FIRST = ("region", "account_id", "account_name", "relationship", "state", "email", "organizational_unit")
@@ -21,14 +21,13 @@ def exported(
     person: Person, scopes: Scopes, accounts: QuerySet[AwsAccount], scan_types: Sequence[str]
 ) -> Iterator[str]:
     """The lines of the file, the heading first. An account has a row for every Region that the page speaks of."""
-    line = line_writer()
-    yield line([*FIRST, *(name.lower() for name in scan_types), *LAST])
+    yield line_of([*FIRST, *(name.lower() for name in scan_types), *LAST])
     found = accounts.iterator(chunk_size=ACCOUNTS_AT_ONCE)
     while chunk := list(islice(found, ACCOUNTS_AT_ONCE)):
         sheet = read_sheet(person, scopes, [account.account_id for account in chunk], QueryDict())
         for account in chunk:
             for region in scopes.regions:
-                yield line([safe_cell(value) for value in _row(account, region, sheet, scan_types)])
+                yield line_of([safe_cell(value) for value in _row(account, region, sheet, scan_types)])
 
 
 def _row(account: AwsAccount, region: str, sheet: Sheet, scan_types: Sequence[str]) -> list[object]:

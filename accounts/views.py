@@ -56,6 +56,7 @@ def accounts(request: Request) -> HttpResponse:
         "settings": automatic_activation(scopes),
         "standing": _standing(scopes),
         "scopes": scopes,
+        "section": "coverage",
     }
     fragment = wants_fragment(request)
     template = f"accounts/{'_' if fragment else ''}accounts.html"
@@ -98,7 +99,7 @@ def account(request: Request, account_id: str) -> HttpResponse:
     found = get_object_or_404(AwsAccount.objects.visible_to(person), account_id=account_id)
     if wants_fragment(request):
         return render(request, "accounts/_opened.html", matrix_context(person, found))
-    return render(request, "accounts/account.html", account_context(person, found))
+    return render(request, "accounts/account.html", {**account_context(person, found), "section": "coverage"})
 
 
 def _filters(request: HttpRequest, person: Person, freshness: Freshness) -> AccountFilters:

@@ -87,7 +87,7 @@ def draw_severities(counts: dict[str, int], *, aged: bool = False) -> SafeString
         )
     )
     rest = counts.get("informational", 0) + counts.get("untriaged", 0)
-    more = markup('<span class="z" title="Informational or untriaged">+{}</span>', f"{rest:,}") if rest else ""
+    more = markup('<span class="z more" title="Informational or untriaged">+{}</span>', f"{rest:,}") if rest else ""
     words = ", ".join(f"{counts.get(name, 0)} {name}" for name, _ in SEVERITIES)
     aged_class = " aged" if aged else ""
     return markup('<span class="sev{}" role="img" aria-label="{}">{}{}</span>', aged_class, words, boxes, more)
@@ -125,14 +125,15 @@ def draw_tags(tags: object, *, excluding: frozenset[str] = frozenset(), most: in
         lines = [("", str(tag)) for tag in tags]
     lines.sort(key=lambda line: line[0] not in excluding)
     shown = lines if most is None else lines[:most]
-    drawn = SafeString(
-        "".join(
-            markup('<span class="tag excluding" title="{} (excludes it from scans)">{}</span>', text, text)
-            if key in excluding
-            else markup('<span class="tag" title="{}">{}</span>', text, text)
-            for key, text in shown
-        )
-    )
-    left = len(lines) - len(shown)
-    rest = ", ".join(text for _, text in lines[len(shown) :])
-    return drawn + markup('<span class="quiet" title="{}">+{}</span>', rest, left) if left else drawn
+    drawn = [_tag(text, is_excluding=key in excluding) for key, text in shown]
+    left = [text for _, text in lines[len(shown) :]]
+    if left:
+        more = markup('<span class="quiet" title="{}">+{}</span>', ", ".join(left), len(left))
+        drawn[-1] = markup('<span class="tag-and-more">{}{}</span>', drawn[-1], more)
+    return SafeString("".join(drawn))
+
+
+def _tag(text: str, *, is_excluding: bool) -> SafeString:
+    if is_excluding:
+        return markup('<span class="tag excluding" title="{} (excludes it from scans)">{}</span>', text, text)
+    return markup('<span class="tag" title="{}">{}</span>', text, text)

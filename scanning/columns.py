@@ -130,7 +130,8 @@ def short_digest(resource_id: str) -> str:
 
 
 def _named(row: CoveredResource, label: str, below: str, sheet: Sheet, more: SafeString | str = "") -> SafeString:
-    link = markup('<a href="{}" title="{}">{}</a>', row.get_absolute_url(), row.resource_id, label)
+    title = row.resource_id if label in row.resource_id else f"{label}\n{row.resource_id}"
+    link = markup('<a href="{}" title="{}">{}</a>', row.get_absolute_url(), title, label)
     if more:
         link = link + markup("{}", more)
     if row.missing_since:
@@ -187,9 +188,7 @@ def _status_with_link(shown: Status, sheet: Sheet) -> SafeString:
         CURRENT if shown.key == sheet.about else "",
         words,
     )
-    if not shown.action:
-        return markup("{} {}", draw_status(shown), link)
-    return markup('{}<br><span class="next">{}</span>', draw_status(shown), link)
+    return markup("{} {}", draw_status(shown), link)
 
 
 CURRENT = markup(' aria-current="{}"', "true")
@@ -233,7 +232,9 @@ PLATFORM_WORDS |= {"ALMALINUX": "AlmaLinux", "FEDORA": "Fedora", "BOTTLEROCKET":
 def monitored_using(row: CoveredResource, sheet: Sheet) -> SafeString:
     if not row.scan_mode:
         return NOTHING
-    return markup("{}", ScanMode(row.scan_mode).label if row.scan_mode in ScanMode else row.scan_mode)
+    label = str(ScanMode(row.scan_mode).label) if row.scan_mode in ScanMode else row.scan_mode
+    method, bracket, by = label.partition(" (")
+    return markup('{} <span class="line">({}</span>', method, by) if bracket else markup("{}", label)
 
 
 def tags(row: CoveredResource, sheet: Sheet) -> SafeString:
@@ -329,5 +330,5 @@ def draw_findings(row: CoveredResource, counts: dict[str, int], sheet: Sheet) ->
         return draw_severities(counts, aged=True) + markup('<br><small class="quiet">{}</small>', "never fully scanned")
     evidence = ago(row.last_scanned_at, sheet.now)
     if not is_any:
-        return markup('<span class="quiet">none, as of {}</span>', evidence)
+        return markup('<span class="quiet">none,<br>as of {}</span>', evidence)
     return draw_severities(counts, aged=True) + markup('<br><small class="quiet">as of {}</small>', evidence)

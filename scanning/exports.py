@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from accounts.models import Person
-from coverage_site.exports import line_writer, moment, safe_cell
+from coverage_site.exports import line_of, moment, safe_cell
 from coverage_site.paging import Order, ordered, read_cursor, read_order, read_per_page
 from scanning.columns import Sheet, counted_findings, metadata_value
 from scanning.filters import CoverageFilters
@@ -38,8 +38,7 @@ def _lines(
 ) -> Iterator[str]:
     """Everything that can be refused was refused before: once the first line is out, the status is, too."""
     columns = {**COMMON, **OWN.get(tab.slug, OWN_OF_OTHERS)}
-    line = line_writer()
-    yield line(columns)
+    yield line_of(columns)
     for spec, order in orders.items():
         rows = ordered(in_group(narrowed_rows(spec, filters, frame, person), filters.chosen_group), order)
         found = rows.iterator(chunk_size=ROWS_AT_ONCE)
@@ -47,7 +46,7 @@ def _lines(
             names = filters.accounts.named({row.account_id for row in chunk})
             sheet = Sheet(frame.freshness, names, counted_findings(person, chunk))
             for row in chunk:
-                yield line([safe_cell(value(row, sheet)) for value in columns.values()])
+                yield line_of([safe_cell(value(row, sheet)) for value in columns.values()])
 
 
 def _metadata(*path: str) -> Value:

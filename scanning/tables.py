@@ -199,7 +199,7 @@ class OtherTable(CoverageTable):
     """What has no table of its own: the facts that every row has."""
 
     name = Column("Resource", columns.resource, sort="name")
-    type = Column("Type", columns.resource_type)
+    type = Column("Type", columns.resource_type, css="narrow")
     scan_type = Column("Scan type", columns.scan_type)
     account = _account()
     region = _region()

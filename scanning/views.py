@@ -59,6 +59,7 @@ def coverage(request: Request, slug: str) -> HttpResponse:
         "is_uncovered": is_uncovered(filters.chosen_group),
         "about": about(tab, filters),
         "export_query": changed(filters.query, {}),
+        "section": "coverage",
     }
     response = _page_or_fragment(request, "coverage", context)
     if wants_fragment(request):
@@ -91,7 +92,8 @@ def resource(request: HttpRequest, region: str, account_id: str, resource_id: st
         raise Http404
     if request.path != details.path_of(rows[0]):
         return redirect(rows[0])
-    return render(request, "scanning/resource.html", details.resource_context(request.GET, person, frame, rows))
+    context = details.resource_context(request.GET, person, frame, rows)
+    return render(request, "scanning/resource.html", {**context, "section": "coverage"})
 
 
 @require_safe
@@ -106,8 +108,9 @@ def finding(request: HttpRequest, finding_arn: str) -> HttpResponse:
         "finding": found,
         "details": FindingDetails(found, rows, frame.freshness),
         "resource": next(iter(rows), None),
+        "account_name": details.account_name(person, found.account_id),
+        "section": "coverage",
     }
-    context |= {"account_name": details.account_name(person, found.account_id)}
     return render(request, "scanning/finding.html", context)
 
 

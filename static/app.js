@@ -121,6 +121,8 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
+  const close = event.target.closest("aside") && document.querySelector("aside .close");
+  if (close) close.click();
   document.querySelectorAll("details.picker[open], details.menu[open]").forEach((open) => {
     open.open = false;
     open.querySelector("summary").focus();
@@ -143,12 +145,20 @@ document.addEventListener("htmx:afterSettle", () => {
   });
   openPickers = [];
 });
+// What explains a status takes the focus as it opens, gives it back as it closes, and its rows are marked meanwhile.
+let asked = null;
+const keyOf = (link) => new URL(link.href).searchParams.get("about");
+document.addEventListener("click", (event) => { asked = event.target.closest("a.about") || asked; });
 document.addEventListener("htmx:afterSwap", (event) => {
   const target = event.detail.target || event.target;
-  if (target && target.id === "about") {
-    const heading = document.querySelector("#about h2");
-    if (heading) heading.focus();
-  }
+  if (!target || target.id !== "about") return;
+  const heading = document.querySelector("#about h2");
+  document.querySelectorAll("a.about").forEach((link) => {
+    if (heading && asked && keyOf(link) === keyOf(asked)) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  });
+  const next = heading || (asked && asked.isConnected ? asked : null);
+  if (next) next.focus();
 });
 
 // What is not a fragment comes as a page of its own: an error says there what is wrong.

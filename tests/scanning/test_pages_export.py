@@ -141,6 +141,13 @@ def test_commas_quotes_and_line_ends_survive(as_viewer):
     assert content.endswith("\r\n")
 
 
+def test_a_semicolon_ends_no_cell_where_a_spreadsheet_separates_by_semicolons(as_viewer):
+    factories.instance("a;=1+1")
+    _, content, [line] = exported(as_viewer)
+    assert line["name"] == "a;=1+1"
+    assert ',"a;=1+1",' in content
+
+
 def test_what_is_not_known_is_empty_and_not_zero(as_viewer):
     factories.unmanaged_instance("never")
     factories.instance("unread", region=factories.OTHER_REGION, scanned=timezone.now())

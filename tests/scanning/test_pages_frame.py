@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -242,3 +243,36 @@ def test_error_pages_that_must_always_work_ask_for_nothing(name, django_assert_n
 
 def test_a_host_that_is_not_ours_is_refused(client):
     assert client.get("/login/", headers={"host": "evil.example"}).status_code == 400
+
+
+# --- The menu
+
+
+@pytest.mark.parametrize(
+    ("address", "current"),
+    [
+        ("/coverage/accounts/", "Coverage"),
+        (PAGE, "Coverage"),
+        ("/sync/", "Sync"),
+        ("/sync/permissions/", "Sync"),
+        ("/activation/", "Activation"),
+        ("/security/", "Security"),
+        (f"{PAGE}?group=wrong", None),
+        ("/nothing/", None),
+        ("/people/", None),
+    ],
+)
+def test_the_menu_marks_where_one_is_and_nothing_on_errors(as_viewer, address, current):
+    menu = as_viewer.get(address).content.decode().partition("<main")[0]
+    assert re.findall(r"<a [^>]*aria-current[^>]*>([^<]+)", menu) == ([current] if current else [])
+
+
+def test_resource_finding_and_account_are_part_of_coverage(as_viewer):
+    factories.read()
+    row = factories.instance("web")
+    for address in (row.get_absolute_url(), factories.finding(row).get_absolute_url(), f"/accounts/{row.account_id}/"):
+        assert 'aria-current="true">Coverage' in as_viewer.get(address).content.decode()
+
+
+def test_the_login_marks_nothing_as_current(client):
+    assert "aria-current" not in client.get("/login/").content.decode()
