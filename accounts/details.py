@@ -23,6 +23,7 @@ from scanning.choices import Kind, ResourceType, ScanType
 from scanning.freshness import Freshness
 from scanning.models import CoveredResource
 from scanning.statuses import status_of
+from scanning.tabs import TABS
 
 CHANGES_SHOWN = 50
 FIELDS = {"relationship": "Relationship", "state": "State", "organizational_unit": "Organizational unit"}
@@ -203,28 +204,14 @@ def _pages(account_id: str, sheet: Sheet) -> list[PageCount]:
     listed = sheet.listed.get(account_id, {})
     return [
         PageCount(
-            label=LABELS[slug],
-            numbers=listed[slug],
-            address=coverage_address(slug, account_id, []),
-            fixable_address=coverage_address(slug, account_id, [], kind=Kind.FIX.value),
+            label=tab.label,
+            numbers=listed[tab.slug],
+            address=coverage_address(tab.slug, account_id, []),
+            fixable_address=coverage_address(tab.slug, account_id, [], kind=Kind.FIX.value),
         )
-        for slug in LABELS
-        if slug in listed
+        for tab in TABS
+        if tab.slug in listed
     ]
-
-
-LABELS = {
-    "instances": "Instances",
-    "repositories": "Repositories",
-    "images": "Images",
-    "lambda": "Lambda",
-    "code-repositories": "Code repositories",
-    "machine-images": "Machine images",
-    "azure": "Azure",
-    "gcp": "Google Cloud",
-    "other": "Other",
-}
-"""The coverage pages, as their tabs are called."""
 
 
 def _change(change: AccountChange) -> dict[str, object]:

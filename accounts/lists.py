@@ -16,27 +16,9 @@ from aws.choices import CallerKind, ScopeState, What
 from scanning.choices import NOT_COVERED, Kind, ResourceType, Severity
 from scanning.freshness import Freshness
 from scanning.models import CoverageCount, FindingCount
+from scanning.tabs import tab_of_type
 
 USUAL_SCAN_TYPES = tuple(scan_type.value for scan_type in ResourceScanType if scan_type != ResourceScanType.AMI)
-SLUGS = {
-    ResourceType.AWS_EC2_INSTANCE.value: "instances",
-    ResourceType.AWS_ECR_REPOSITORY.value: "repositories",
-    ResourceType.AWS_ECR_CONTAINER_IMAGE.value: "images",
-    ResourceType.AWS_LAMBDA_FUNCTION.value: "lambda",
-    ResourceType.CODE_REPOSITORY.value: "code-repositories",
-    ResourceType.MACHINE_IMAGE.value: "machine-images",
-    ResourceType.AZURE_VIRTUAL_MACHINE.value: "azure",
-    ResourceType.AZURE_CONTAINER_REGISTRY.value: "azure",
-    ResourceType.AZURE_CONTAINER_REPOSITORY.value: "azure",
-    ResourceType.AZURE_CONTAINER_IMAGE.value: "azure",
-    ResourceType.AZURE_SITE.value: "azure",
-    ResourceType.GCP_INSTANCE.value: "gcp",
-    ResourceType.GCP_FUNCTION.value: "gcp",
-    ResourceType.GCP_REPOSITORY.value: "gcp",
-    ResourceType.GCP_IMAGE.value: "gcp",
-}
-"""Resource type → the coverage page that lists it. Everything else is on “other”."""
-OTHER = "other"
 
 
 @dataclass
@@ -162,8 +144,8 @@ def _listed(person: Person, regions: list[str], account_ids: list[str]) -> dict[
     found: dict[str, dict[str, Listed]] = {}
     rows = counts.exclude(resource_type=ResourceType.AWS_ACCOUNT)
     for account_id, resource_type, group, kind, total in rows.totals("account_id", "resource_type", "group", "kind"):
-        slug = SLUGS.get(str(resource_type), OTHER)
-        of_page = found.setdefault(str(account_id), {}).setdefault(slug, Listed())
+        tab = tab_of_type(str(resource_type))
+        of_page = found.setdefault(str(account_id), {}).setdefault(tab.slug, Listed())
         of_page.add(str(group), str(kind), int(str(total)))
     return found
 

@@ -219,7 +219,7 @@ class Frame:
         totals = self.chosen_totals.of_table(table)
         listed, gap = totals.listed, totals.not_covered
         verb = "not activated" if tab.not_covered == Group.NOT_ACTIVATED else "not scanning"
-        kind = {"Lambda standard scanning": ", standard,", "Lambda code scanning": ", code,"}.get(table.title, "")
+        kind = f", {table.kind}," if table.kind else ""
         regions = self.regions_chosen or self.freshness.regions
         is_known = listed > 0 or self.freshness.has_read(table.resource_types, regions)
         share = round(100 * (listed - gap) / listed) if listed else None
@@ -235,7 +235,7 @@ class Frame:
             share=share,
             share_label=f"{share} percent {done}",
             definition=f"{tab.definition} {NOT_LISTED}",
-            is_minor=not tab.is_always_shown,
+            is_minor=not tab.is_of_console,
             trend=self._trend(gap - totals.not_covered_before),
         )
 

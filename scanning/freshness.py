@@ -14,21 +14,18 @@ from django.utils import timezone
 from aws.choices import HoldDecision, ScopeState, What
 from aws.models import GLOBAL, SyncScope
 from scanning.choices import STATISTICS, ResourceType
+from scanning.tabs import TABS
 
 STALE = "stale"
 """The state of a trouble that is no failure: the last complete read is just too old."""
 NOT_MONITORED = "not monitored"
 """The state of what was read once, in a Region that is read no more."""
 NOUNS = {
-    ResourceType.AWS_EC2_INSTANCE: "instances",
-    ResourceType.AWS_ECR_REPOSITORY: "repositories",
-    ResourceType.AWS_ECR_CONTAINER_IMAGE: "images",
-    ResourceType.AWS_LAMBDA_FUNCTION: "functions",
-    ResourceType.CODE_REPOSITORY: "code repositories",
-    ResourceType.MACHINE_IMAGE: "machine images",
+    **{kinds[0]: table.noun for tab in TABS for table in tab.tables if len(kinds := table.resource_types) == 1},
     ResourceType.AWS_ACCOUNT: "network reachability",
     STATISTICS: "the list of resource types",
 }
+"""What a scope of coverage reads. Types that share a tab are called by their own label."""
 
 
 def noun_of(scope: SyncScope) -> str:

@@ -19,7 +19,7 @@ from scanning.filters import FROM_THE_FIRST_PAGE, AccountChoices, CoverageFilter
 from scanning.frame import Frame
 from scanning.models import CoveredResource, CoveredResourceQuerySet
 from scanning.statuses import Status, statuses_with
-from scanning.tables import SORTS, CoverageTable
+from scanning.tables import SORTS, TABLES, CoverageTable, OtherTable
 from scanning.tabs import ALL, CoverageTab, TabTable
 
 
@@ -83,7 +83,8 @@ def read_filters(tab: CoverageTab, query: Any, frame: Frame, person: Person) -> 
 
 def narrowed_rows(spec: TabTable, filters: CoverageFilters, frame: Frame, person: Person) -> CoveredResourceQuerySet:
     """The rows of one table that the filters let through, in every group."""
-    return filters.narrow(spec.rows(person), frame.freshness.now)
+    rows = CoveredResource.objects.visible_to(person).present().of_table(spec)
+    return filters.narrow(rows, frame.freshness.now)
 
 
 def in_group(rows: CoveredResourceQuerySet, group: str) -> CoveredResourceQuerySet:
@@ -107,7 +108,7 @@ def read_lists(tab: CoverageTab, filters: CoverageFilters, frame: Frame, person:
         about=filters.query.get("about", ""),
     )
     return [
-        _list(spec, rows, order, page, filters, frame, sheet)
+        _list(TABLES.get(tab.slug, OtherTable), spec, rows, order, page, filters, frame, sheet)
         for spec, rows, (order, page) in zip(tab.tables, narrowed, pages, strict=True)
     ]
 
@@ -120,6 +121,7 @@ def _page(spec: TabTable, rows: CoveredResourceQuerySet, filters: CoverageFilter
 
 
 def _list(
+    columns: type[CoverageTable],
     spec: TabTable,
     rows: CoveredResourceQuerySet,
     order: Any,
@@ -130,7 +132,7 @@ def _list(
 ) -> TabList:
     counts = _counts(spec, rows, filters, frame)
     after, before = f"{spec.prefix}after", f"{spec.prefix}before"
-    table = spec.table(
+    table = columns(
         page.rows, sheet, order=order, status_label=reason_or_status(filters.chosen_group), query_prefix=spec.prefix
     )
     return TabList(

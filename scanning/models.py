@@ -16,6 +16,7 @@ from django.urls import reverse
 from accounts.models import AccountRows, Person
 from scanning.choices import NOT_COVERED, FindingStatus, FindingType, ResourceType, ScanFrequency, ScanType, Severity
 from scanning.statuses import Status, status_of
+from scanning.tabs import LISTED_ELSEWHERE, TabTable
 
 NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 """Sorts before every time: the sort key of a resource that was never scanned."""
@@ -38,11 +39,11 @@ class CoveredResourceQuerySet(AccountRows["CoveredResource"]):
     def of_types(self, resource_types: Iterable[str]) -> Self:
         return self.filter(resource_type__in=list(resource_types))
 
-    def of_other_types(self, resource_types: Iterable[str]) -> Self:
-        return self.exclude(resource_type__in=list(resource_types))
-
-    def of_scan_type(self, scan_type: str) -> Self:
-        return self.filter(scan_type=scan_type)
+    def of_table(self, table: TabTable) -> Self:
+        """The rows that a table of a tab lists: the same as its `lists`, asked of the database."""
+        types = list(table.resource_types or LISTED_ELSEWHERE)
+        rows = self.filter(resource_type__in=types) if table.resource_types else self.exclude(resource_type__in=types)
+        return rows.filter(scan_type=table.scan_type) if table.scan_type else rows
 
     def in_group(self, group: str) -> Self:
         return self.filter(group=group)

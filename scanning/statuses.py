@@ -10,17 +10,11 @@ from pathlib import Path
 
 from django.utils.text import slugify
 
-from scanning.choices import Group, Kind, ResourceType, ScanStatusCode
+from scanning.choices import Kind, ScanStatusCode
+from scanning.tabs import OTHER, TAB_BY_SLUG, tab_of_type
 
 MAP = Path(__file__).with_name("status_map.json")
 
-TAB_OF_TYPE: dict[str, str] = {
-    ResourceType.AWS_EC2_INSTANCE: "instances",
-    ResourceType.AWS_ECR_REPOSITORY: "repositories",
-    ResourceType.AWS_ECR_CONTAINER_IMAGE: "images",
-    ResourceType.AWS_LAMBDA_FUNCTION: "lambda",
-}
-OTHER = "other"
 REPOSITORIES = "repositories"
 NOT_DOCUMENTED = "Not documented in this release."
 
@@ -44,15 +38,10 @@ class Status:
         return f"{self.label}: {self.detail}" if self.detail and self.detail != self.label else self.label
 
 
-def tab_of(resource_type: str) -> str:
-    """The tab of the status map that speaks of this resource type."""
-    return TAB_OF_TYPE.get(resource_type, OTHER)
-
-
 @cache
 def status_of(resource_type: str, code: str, reason: str, frequency: str = "") -> Status:
     """The status of a row. Never fails: an unknown reason appears in its own words."""
-    tab = tab_of(resource_type)
+    tab = tab_of_type(resource_type).status_tab
     if not code and not reason:
         return Status(
             "unknown", "Unknown", "", _group(tab, ""), Kind.FIX, "AWS gave no status for this resource.", "", ""
@@ -60,7 +49,7 @@ def status_of(resource_type: str, code: str, reason: str, frequency: str = "") -
     reason = _told_reason(tab, reason, frequency)
     exact = _exact(tab, code, reason, frequency)
     if exact:
-        return exact if exact.group in _groups(tab) else _in_group(exact, _group(tab, code))
+        return exact if exact.group in TAB_BY_SLUG[tab].groups else _in_group(exact, _group(tab, code))
     alike = next((status for (t, _, r, _), status in _known().items() if t == tab and r == reason), None)
     if alike:
         return _in_group(alike, _group(tab, code))
@@ -71,7 +60,7 @@ def status_of(resource_type: str, code: str, reason: str, frequency: str = "") -
 
 def is_known(resource_type: str, code: str, reason: str, frequency: str = "") -> bool:
     """Whether the map has a row for this, and `status_of` need not make one up. No status at all is known as such."""
-    tab = tab_of(resource_type)
+    tab = tab_of_type(resource_type).status_tab
     if not code and not reason:
         return True
     return _exact(tab, code, _told_reason(tab, reason, frequency), frequency) is not None
@@ -134,13 +123,9 @@ def _known() -> dict[tuple[str, str, str, str], Status]:
     }
 
 
-def _groups(tab: str) -> tuple[str, str]:
-    return (Group.ACTIVATED, Group.NOT_ACTIVATED) if tab == REPOSITORIES else (Group.SCANNING, Group.NOT_SCANNING)
-
-
 def _group(tab: str, code: str) -> str:
-    covered, not_covered = _groups(tab)
-    return covered if code == ScanStatusCode.ACTIVE else not_covered
+    of_tab = TAB_BY_SLUG[tab]
+    return of_tab.covered if code == ScanStatusCode.ACTIVE else of_tab.not_covered
 
 
 def _in_group(status: Status, group: str) -> Status:

@@ -1,8 +1,8 @@
-"""One small table per tab: columns and nothing else."""
+"""One small table per tab: columns and nothing else. What a tab lists is in tabs.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,8 +42,6 @@ class Column(tables.Column):  # type: ignore[misc]
 
 class CoverageTable(tables.Table):  # type: ignore[misc]
     """A list of covered resources. tables2 keeps the columns; the body is joined from the columns' functions."""
-
-    has_platforms = False
 
     def __init__(
         self,
@@ -122,8 +120,6 @@ MONITORED = "Whether Inspector scans it by an agent or without one"
 
 
 class InstanceTable(CoverageTable):
-    has_platforms = True
-
     name = Column("EC2 instance", columns.resource, sort="name")
     account = _account()
     region = _region()
@@ -182,8 +178,6 @@ class CodeRepositoryTable(CoverageTable):
 
 
 class MachineImageTable(CoverageTable):
-    has_platforms = True
-
     name = Column("Machine image", columns.resource, sort="name")
     account = _account()
     region = _region()
@@ -208,3 +202,14 @@ class OtherTable(CoverageTable):
     last_scanned = _last_scanned()
     tags = _tags("Tags")
     findings = _findings()
+
+
+TABLES: Mapping[str, type[CoverageTable]] = {
+    "instances": InstanceTable,
+    "repositories": RepositoryTable,
+    "images": ImageTable,
+    "lambda": FunctionTable,
+    "code-repositories": CodeRepositoryTable,
+    "machine-images": MachineImageTable,
+}
+"""By the tab's slug. Every other tab has the columns of OtherTable."""

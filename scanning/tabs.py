@@ -1,38 +1,27 @@
-"""The registry of tabs. To add one: its table in tables.py, its line in TABS."""
+"""The registry of tabs: which rows a tab lists, and in which words. Its columns are in tables.py and exports.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from accounts.models import Person
 from scanning.choices import Group, ResourceType, ScanType
-from scanning.models import CoveredResource, CoveredResourceQuerySet
-from scanning.statuses import OTHER
-from scanning.tables import (
-    CodeRepositoryTable,
-    CoverageTable,
-    FunctionTable,
-    ImageTable,
-    InstanceTable,
-    MachineImageTable,
-    OtherTable,
-    RepositoryTable,
-)
 
 SCANNING = (Group.SCANNING, Group.NOT_SCANNING)
 ACTIVATION = (Group.ACTIVATED, Group.NOT_ACTIVATED)
 ALL = "all"
+OTHER = "other"
 
 
 @dataclass(frozen=True)
 class TabTable:
     """One table of a tab: which rows it lists, and what one of them is called."""
 
-    table: type[CoverageTable]
     resource_types: tuple[str, ...]
     noun: str
     scan_type: str = ""
+    kind: str = ""
+    """What tells the tables of a tab apart, in a word."""
     title: str = ""
     prefix: str = ""
 
@@ -40,12 +29,6 @@ class TabTable:
         """Whether a row is of this table. Without types: whatever no other tab lists."""
         of_type = resource_type in self.resource_types if self.resource_types else resource_type not in LISTED_ELSEWHERE
         return of_type and (not self.scan_type or scan_type == self.scan_type)
-
-    def rows(self, person: Person) -> CoveredResourceQuerySet:
-        """The rows of this table that the person may see: the same as `lists`, asked of the database."""
-        rows = CoveredResource.objects.visible_to(person).present()
-        rows = rows.of_types(self.resource_types) if self.resource_types else rows.of_other_types(LISTED_ELSEWHERE)
-        return rows.of_scan_type(self.scan_type) if self.scan_type else rows
 
 
 @dataclass(frozen=True)
@@ -60,8 +43,9 @@ class CoverageTab:
     doc: str
     """Where AWS says more about how these are scanned."""
     groups: tuple[Group, Group] = SCANNING
-    status_tab: str = OTHER
-    is_always_shown: bool = False
+    has_platforms: bool = False
+    is_of_console: bool = False
+    """One of the console's tabs: always shown, and with statuses of its own in the status map."""
 
     @property
     def covered(self) -> Group:
@@ -72,8 +56,9 @@ class CoverageTab:
         return self.groups[1]
 
     @property
-    def has_platforms(self) -> bool:
-        return any(table.table.has_platforms for table in self.tables)
+    def status_tab(self) -> str:
+        """The part of the status map that speaks of what is listed here."""
+        return self.slug if self.is_of_console else OTHER
 
     @property
     def resource_types(self) -> tuple[str, ...]:
@@ -87,7 +72,7 @@ TABS = (
     CoverageTab(
         "instances",
         "Instances",
-        (TabTable(InstanceTable, (R.AWS_EC2_INSTANCE,), "instances", S.PACKAGE),),
+        (TabTable((R.AWS_EC2_INSTANCE,), "instances", S.PACKAGE),),
         why=(
             "Inspector scans an EC2 instance through Systems Manager or without an agent. An instance lands here when"
             " it does not run the SSM Agent, has no IAM role that supports Systems Manager, runs an operating system or"
@@ -95,13 +80,13 @@ TABS = (
         ),
         definition="EC2 instances that Inspector lists and does not monitor and scan now.",
         doc=f"{GUIDE}scanning-ec2.html",
-        status_tab="instances",
-        is_always_shown=True,
+        has_platforms=True,
+        is_of_console=True,
     ),
     CoverageTab(
         "repositories",
         "Repositories",
-        (TabTable(RepositoryTable, (R.AWS_ECR_REPOSITORY,), "repositories"),),
+        (TabTable((R.AWS_ECR_REPOSITORY,), "repositories"),),
         why=(
             "Inspector monitors a repository when its registry uses enhanced scanning and a filter includes it. A"
             " repository lands here when its scanning is set to basic or manual, when Inspector may not access it, or"
@@ -110,13 +95,12 @@ TABS = (
         definition="ECR repositories that Inspector lists and is not configured to monitor and scan.",
         doc=f"{GUIDE}scanning-ecr.html",
         groups=ACTIVATION,
-        status_tab="repositories",
-        is_always_shown=True,
+        is_of_console=True,
     ),
     CoverageTab(
         "images",
         "Images",
-        (TabTable(ImageTable, (R.AWS_ECR_CONTAINER_IMAGE,), "images", S.PACKAGE),),
+        (TabTable((R.AWS_ECR_CONTAINER_IMAGE,), "images", S.PACKAGE),),
         why=(
             "An image lands here when scanning is not activated for its repository or a filtering rule leaves the"
             " repository out, when it was not pushed or pulled within the ECR re-scan duration, or when Inspector"
@@ -125,17 +109,14 @@ TABS = (
         ),
         definition="Container images in ECR that Inspector lists and does not monitor and scan now.",
         doc=f"{GUIDE}scanning-ecr.html",
-        status_tab="images",
-        is_always_shown=True,
+        is_of_console=True,
     ),
     CoverageTab(
         "lambda",
         "Lambda",
         (
-            TabTable(FunctionTable, (R.AWS_LAMBDA_FUNCTION,), "functions", S.PACKAGE, "Lambda standard scanning"),
-            TabTable(
-                FunctionTable, (R.AWS_LAMBDA_FUNCTION,), "functions", S.CODE, "Lambda code scanning", prefix="code-"
-            ),
+            TabTable((R.AWS_LAMBDA_FUNCTION,), "functions", S.PACKAGE, "standard", "Lambda standard scanning"),
+            TabTable((R.AWS_LAMBDA_FUNCTION,), "functions", S.CODE, "code", "Lambda code scanning", prefix="code-"),
         ),
         why=(
             "A function lands here when its account was not added to Inspector, when a tag or a filtering rule keeps it"
@@ -144,13 +125,12 @@ TABS = (
         ),
         definition="Lambda functions that Inspector lists and is not configured to scan.",
         doc=f"{GUIDE}scanning-lambda.html",
-        status_tab="lambda",
-        is_always_shown=True,
+        is_of_console=True,
     ),
     CoverageTab(
         "code-repositories",
         "Code repositories",
-        (TabTable(CodeRepositoryTable, (R.CODE_REPOSITORY,), "code repositories"),),
+        (TabTable((R.CODE_REPOSITORY,), "code repositories"),),
         why=(
             "A code repository lands here when the connection to its provider was lost, when no scan configuration is"
             " associated with it, or when Inspector does not support its languages."
@@ -161,17 +141,17 @@ TABS = (
     CoverageTab(
         "machine-images",
         "Machine images",
-        (TabTable(MachineImageTable, (R.MACHINE_IMAGE,), "machine images"),),
+        (TabTable((R.MACHINE_IMAGE,), "machine images"),),
         why="A machine image lands here when Inspector cannot read it or does not support its operating system.",
         definition="Amazon machine images that Inspector lists and does not scan now.",
         doc=f"{GUIDE}scanning-machine-images.html",
+        has_platforms=True,
     ),
     CoverageTab(
         "azure",
         "Azure",
         (
             TabTable(
-                OtherTable,
                 (
                     R.AZURE_VIRTUAL_MACHINE,
                     R.AZURE_CONTAINER_REGISTRY,
@@ -189,11 +169,7 @@ TABS = (
     CoverageTab(
         "gcp",
         "Google Cloud",
-        (
-            TabTable(
-                OtherTable, (R.GCP_INSTANCE, R.GCP_FUNCTION, R.GCP_REPOSITORY, R.GCP_IMAGE), "Google Cloud resources"
-            ),
-        ),
+        (TabTable((R.GCP_INSTANCE, R.GCP_FUNCTION, R.GCP_REPOSITORY, R.GCP_IMAGE), "Google Cloud resources"),),
         why=(
             "A resource in Google Cloud lands here when Inspector's connection does not reach it, or when Inspector"
             " does not support it."
@@ -204,7 +180,7 @@ TABS = (
     CoverageTab(
         "other",
         "Other",
-        (TabTable(OtherTable, (), "other resources"),),
+        (TabTable((), "other resources"),),
         why="These are resource types that Inspector has added and that this dashboard has no tab for.",
         definition="Resources of other types that Inspector lists and does not scan now.",
         doc=f"{GUIDE}scanning-resources.html",
@@ -212,17 +188,18 @@ TABS = (
 )
 
 TAB_BY_SLUG = {tab.slug: tab for tab in TABS}
-LISTED_ELSEWHERE = frozenset({*(kind for tab in TABS for kind in tab.resource_types), R.AWS_ACCOUNT.value})
+TAB_OF_TYPE = {kind: tab for tab in TABS for kind in tab.resource_types}
+LISTED_ELSEWHERE = frozenset({*TAB_OF_TYPE, R.AWS_ACCOUNT.value})
 """What “Other” leaves out. An account's own row (network reachability) is no resource: it is shown with the account."""
 
 
 def tab_of_type(resource_type: str) -> CoverageTab:
-    return next((tab for tab in TABS if resource_type in tab.resource_types), TAB_BY_SLUG["other"])
+    return TAB_OF_TYPE.get(resource_type, TAB_BY_SLUG[OTHER])
 
 
 def tabs_shown(listed: Iterable[tuple[str, str]]) -> list[CoverageTab]:
     """The five tabs of the console, and the further ones of which something is listed: (resource type, scan type)."""
     kinds = set(listed)
     return [
-        tab for tab in TABS if tab.is_always_shown or any(table.lists(*kind) for table in tab.tables for kind in kinds)
+        tab for tab in TABS if tab.is_of_console or any(table.lists(*kind) for table in tab.tables for kind in kinds)
     ]

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from accounts.models import OrganizationSettings, Person
 from aws.choices import CallerKind
-from scanning.tabs import TABS
 from tests import factories
 from tests.factories import OTHER_REGION, PAYMENTS, REGION, SEARCH
 from tests.reading import read
@@ -467,14 +466,3 @@ def test_logging_out_is_a_post_that_ends_the_session(as_viewer):
     assert as_viewer.post("/logout/")["Location"] == "/login/"
     assert as_viewer.get(PAGE).status_code == 302
     assert as_viewer.post("/logout/")["Location"] == "/login/"
-
-
-# --- The same tabs as the coverage pages
-
-
-def test_every_resource_type_leads_to_the_tab_that_lists_it():
-    from accounts.details import LABELS
-    from accounts.lists import SLUGS
-
-    assert {kind: tab.slug for tab in TABS for kind in tab.resource_types} == SLUGS
-    assert {tab.slug: tab.label for tab in TABS} == LABELS

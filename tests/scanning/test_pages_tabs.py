@@ -12,7 +12,9 @@ from django.utils import timezone
 from aws.models import Heartbeat
 from scanning import tasks
 from scanning.choices import ResourceType
+from scanning.exports import OWN
 from scanning.statuses import statuses_of_tab
+from scanning.tables import TABLES
 from scanning.tabs import TABS, tab_of_type
 from tests import factories
 from tests.reading import read
@@ -265,3 +267,9 @@ def test_one_is_not_several(as_viewer):
     assert "1 of 1 finding" in text
     assert "1 of 1 instances" not in text
     assert "1 of 1 findings" not in text
+
+
+def test_columns_are_given_for_tabs_that_there_are():
+    slugs = {tab.slug for tab in TABS}
+    assert TABLES.keys() <= slugs
+    assert OWN.keys() <= slugs
