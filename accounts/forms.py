@@ -1,4 +1,4 @@
-"""The query string of the Accounts page as a form, and the form as conditions on accounts. Anything else is refused."""
+"""The query string of the Accounts page as a form, and the form as conditions on accounts. A wrong value is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from accounts.conditions import (
 )
 from accounts.models import AwsAccount, AwsAccountQuerySet, Person
 from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
-from coverage_site.links import changed, known
+from coverage_site.links import changed, known, unknown
 from coverage_site.paging import PER_PAGE_DEFAULT
 
 UNKNOWN = "UNKNOWN"
@@ -82,6 +82,7 @@ class AccountFilters(forms.Form):
         if data.get("per") == str(PER_PAGE_DEFAULT):
             del data["per"]
         super().__init__(data, label_suffix="")
+        self.left_out = unknown(query, PARAMETERS)
         self.query = data
         self.all_regions = regions
         self.scan_types = list(scan_types)

@@ -18,6 +18,12 @@ def known(query: QueryDict, names: Iterable[str]) -> QueryDict:
     return kept
 
 
+def unknown(query: QueryDict, names: Iterable[str]) -> list[str]:
+    """The parameters with a value that the page does not know. It leaves them out, and says so."""
+    given = {name for name, values in query.lists() if any(values)}
+    return sorted(name[:60] for name in given.difference(names))
+
+
 def changed(query: QueryDict, changes: Changes) -> str:
     """The query string with these parameters set, or taken out (None). Begins with `?`, so that it stands alone."""
     copy = query.copy()

@@ -1,4 +1,7 @@
-"""The query string as a form, and the form as QuerySet verbs. What it does not understand is refused, never ignored."""
+"""The query string as a form, and the form as QuerySet verbs.
+
+A value that it does not understand is refused; a parameter that it does not know is left out, and the page says so.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from django.http import QueryDict
 
 from accounts.models import AwsAccount, Person
 from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
-from coverage_site.links import changed, known
+from coverage_site.links import changed, known, unknown
 from coverage_site.paging import PER_PAGE_DEFAULT
 from scanning.choices import Group, Kind, Platform
 from scanning.models import CoveredResourceQuerySet
@@ -98,10 +101,12 @@ class CoverageFilters(forms.Form):
         regions: Sequence[str],
         status_keys: Iterable[str],
     ) -> None:
-        data = known(query, PARAMETERS)
+        names = [name for name in PARAMETERS if name != "platform" or tab.has_platforms]
+        data = known(query, names)
         if data.get("per") == str(PER_PAGE_DEFAULT):
             del data["per"]
         super().__init__(data, label_suffix="")
+        self.left_out = unknown(query, names)
         self.tab = tab
         self.accounts = accounts
         self.regions = regions

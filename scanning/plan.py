@@ -11,16 +11,16 @@ from aws.models import SyncRun, SyncScope
 from aws.runs import Run, run_scope
 from scanning import inspector
 from scanning.choices import STATISTICS, ResourceType
-from scanning.statuses import TAB_OF_TYPE
+from scanning.tabs import TABS
 
-AT_LEAST = (*TAB_OF_TYPE, ResourceType.AWS_ACCOUNT)
+AT_LEAST = (*(kind for tab in TABS if tab.is_of_console for kind in tab.resource_types), ResourceType.AWS_ACCOUNT)
 
 
 def plan_coverage(region: str) -> tuple[SyncRun, dict[str, int | None]]:
     """Ask AWS which resource types the Region has: resource type → rows announced (None: not known).
 
     Types that AWS lists and we do not know are read all the same. If the statistics cannot be read, what was read
-    before is read without them, at least the types that have a tab: one denied operation must not hide the rest.
+    before is read without them, at least the types of the console's tabs: one denied operation must not hide the rest.
     """
     totals: dict[str, int] = {}
 

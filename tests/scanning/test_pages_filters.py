@@ -148,8 +148,22 @@ def test_a_refusal_names_the_parameter_and_the_value(as_viewer):
     assert "region: “mars-north-1” is not a Region that is read here." in page.text
 
 
-def test_a_filter_that_a_tab_lacks_is_ignored_as_any_unknown_parameter(as_viewer):
-    assert as_viewer.get("/coverage/images/?platform=WINDOWS").status_code == 200
+@pytest.mark.parametrize(
+    ("address", "left_out"),
+    [
+        ("/coverage/images/?platform=WINDOWS", "platform"),
+        ("/coverage/instances/?staus=no-inventory&GROUP=scanning", "GROUP, staus"),
+        ("/coverage/accounts/?about=x", "about"),
+    ],
+)
+def test_a_parameter_that_a_list_does_not_know_is_left_out_and_told(as_viewer, address, left_out):
+    page = read(as_viewer.get(address))
+    assert f"Left out: {left_out}. The address names this" in page.text
+    assert all(name not in href for name in left_out.split(", ") for href in page.links.values())
+
+
+def test_a_parameter_without_a_value_is_not_told(as_viewer):
+    assert "Left out" not in read(as_viewer.get("/coverage/instances/?staus=&q=alpha")).text
 
 
 def test_each_filter_in_force_is_a_token_that_can_be_removed(as_viewer):

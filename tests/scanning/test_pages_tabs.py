@@ -135,7 +135,7 @@ def test_the_row_of_an_account_is_no_resource(as_viewer):
     assert as_viewer.get(f"/resources/us-east-1/{factories.PAYMENTS}/{factories.PAYMENTS}/").status_code == 404
 
 
-@pytest.mark.parametrize("tab", [tab for tab in TABS if tab.is_always_shown], ids=lambda tab: tab.slug)
+@pytest.mark.parametrize("tab", [tab for tab in TABS if tab.is_of_console], ids=lambda tab: tab.slug)
 def test_every_documented_status_of_a_tab_explains_itself(as_viewer, tab):
     for status in statuses_of_tab(tab.status_tab):
         page = read(as_viewer.get(f"/coverage/{tab.slug}/?about={status.key}"))
