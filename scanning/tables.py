@@ -86,7 +86,7 @@ class CoverageTable(tables.Table):  # type: ignore[misc]
 
 
 def _account() -> Column:
-    return Column("Account", columns.account, sort="account")
+    return Column("Account", columns.account, sort="account", meaning="The AWS account that owns it")
 
 
 def _region() -> Column:
@@ -102,8 +102,8 @@ def _not_scanned_for() -> Column:
     return Column("Not scanned for", columns.not_scanned_for, sort="not_scanned_for", meaning=meaning)
 
 
-def _last_scanned() -> Column:
-    meaning = "When Inspector last checked it for vulnerabilities: how often depends on the scan method"
+def _last_scanned(how: str = "how often depends on the scan method") -> Column:
+    meaning = f"When Inspector last checked it for vulnerabilities: {how}"
     return Column("Last scanned", columns.last_scanned, sort="last_scanned", meaning=meaning)
 
 
@@ -116,6 +116,7 @@ def _tags(label: str) -> Column:
     return Column(label, columns.tags, css="wrap", meaning="They show what is excluded from scans by a tag")
 
 
+ON_NEWS = "also for a new CVE, news of a finding, or a change of what is installed in it"
 MONITORED = "Whether Inspector scans it by an agent or without one"
 
 
@@ -143,12 +144,14 @@ class RepositoryTable(CoverageTable):
 
 class ImageTable(CoverageTable):
     image = Column("ECR container image", columns.image)
-    repository_name = Column("Repository name", columns.repository_name, sort="name")
+    repository_name = Column(
+        "Repository name", columns.repository_name, sort="name", meaning="The repository that stores it"
+    )
     account = _account()
     region = _region()
     status = _status()
     not_scanned_for = _not_scanned_for()
-    last_scanned = _last_scanned()
+    last_scanned = _last_scanned(ON_NEWS)
     tags = Column("Image tags", columns.tags, css="wrap")
     findings = _findings()
 
@@ -160,7 +163,7 @@ class FunctionTable(CoverageTable):
     runtime = Column("Runtime", columns.runtime)
     status = _status()
     not_scanned_for = _not_scanned_for()
-    last_scanned = _last_scanned()
+    last_scanned = _last_scanned(ON_NEWS)
     tags = _tags("Resource tags")
     findings = _findings()
 

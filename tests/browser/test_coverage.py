@@ -89,7 +89,7 @@ def test_a_group_is_switched_in_place_and_back_leads_back(open_page, rows):
     expect(page.get_by_role("columnheader", name="Reason")).to_be_visible()
     assert page.url.endswith(INSTANCES + "?group=not-scanning")
     assert page.evaluate("window.notReloaded")
-    assert page.get_by_role("link", name="Not scanning 2").get_attribute("aria-current") == "page"
+    expect(page.get_by_role("link", name="Not scanning 2")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="Images", exact=True).click()
     expect(page).to_have_title("Images · Inspector coverage")
     assert page.url.endswith("/coverage/images/")
@@ -150,7 +150,7 @@ def test_a_name_is_looked_for_with_enter_and_a_page_size_is_kept(open_page, rows
     expect(page.locator("tbody tr")).to_have_count(25)
     page.get_by_role("link", name="Next").click()
     expect(page.locator("tbody tr")).to_have_count(5)
-    assert re.search(r"\?q=fine&after=[\w-]+&per=25$", page.url)
+    expect(page).to_have_url(re.compile(r"\?q=fine&after=[\w-]+&per=25$"))
 
 
 def test_what_to_do_opens_beside_the_list_with_the_keyboard(open_page, rows):
@@ -162,8 +162,25 @@ def test_what_to_do_opens_beside_the_list_with_the_keyboard(open_page, rows):
     expect(page.get_by_role("heading", name="Unmanaged EC2 instance")).to_be_focused()
     assert "about=unmanaged-ec2-instance" in page.url
     assert page.evaluate("window.notReloaded")
+    marked = page.locator("tbody tr", has=page.locator(".about[aria-current]"))
+    expect(marked).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("complementary")).to_have_count(0)
+    expect(marked).to_have_count(0)
+    expect(page.get_by_role("link", name="What to do: Unmanaged EC2 instance")).to_be_focused()
+    page.keyboard.press("Enter")
     page.get_by_role("link", name="Close").click()
     expect(page.get_by_role("complementary")).to_have_count(0)
+
+
+def test_a_row_takes_two_lines_and_no_column_is_out_of_sight(open_page, rows):
+    page = open_page(INSTANCES + "?group=not-scanning&about=unmanaged-ec2-instance")
+    for address in (page.url, INSTANCES, "/coverage/images/", "/coverage/lambda/", "/coverage/repositories/"):
+        page.goto(address)
+        widths = page.locator(".lists .scroll").evaluate_all("lists => lists.map(l => l.scrollWidth - l.clientWidth)")
+        assert max(widths) <= 0, address
+        heights = page.locator(".lists tbody tr").evaluate_all("rows => rows.map(row => row.offsetHeight)")
+        assert max(heights) <= 65, address
 
 
 def test_a_definition_shows_on_hover_and_on_focus(open_page, rows):
@@ -193,19 +210,19 @@ def test_a_fragment_after_the_session_ended_leads_to_the_login_and_back(open_pag
 def test_everything_works_without_script(open_page, rows):
     page = open_page(INSTANCES, java_script_enabled=False)
     page.get_by_role("link", name="Not scanning 2").click()
-    assert page.locator("th", has_text="Reason").count() == 1
+    expect(page.locator("th", has_text="Reason")).to_have_count(1)
     page.get_by_role("link", name="What to do: Unmanaged EC2 instance").click()
-    assert "AWSSupport-TroubleshootManagedInstance" in page.get_by_role("complementary").inner_text()
+    expect(page.get_by_role("complementary")).to_contain_text("AWSSupport-TroubleshootManagedInstance")
     page.locator("#picker-status summary").click()
     page.get_by_role("checkbox", name="Unmanaged EC2 instance").check()
     page.locator("#picker-status").get_by_role("button", name="Apply").click()
-    assert page.locator("tbody tr").count() == 1
+    expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("link", name="broken").click()
     expect(page.get_by_role("heading", name="broken")).to_be_visible()
-    assert page.get_by_role("button", name="Copy link").count() == 0
+    expect(page.get_by_role("button", name="Copy link")).to_have_count(0)
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Dark").click()
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()

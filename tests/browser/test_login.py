@@ -36,6 +36,7 @@ def log_in_by_password(page) -> None:
     page.get_by_label("Name").fill("viewer")
     page.get_by_label("Password").fill(factories.PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.get_by_label("Password")).to_have_count(0)
 
 
 def add_passkey(page, *, alone: bool) -> None:
