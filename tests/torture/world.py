@@ -198,7 +198,8 @@ class World:
             late = SyncScope.objects.exclude(state=ScopeState.SKIPPED)
             if scopes is not None:
                 late = late.filter(pk__in=list(scopes))
-            if late.exclude(last_complete_at__gt=moment).exists():
+            complete = SyncRun.objects.filter(outcome=RunOutcome.COMPLETE, started_at__gt=moment)
+            if late.exclude(pk__in=complete.values("scope")).exists():
                 return False
             return not SyncRun.objects.unfinished().filter(started_at__lt=moment).exists()
         except (DatabaseError, InterfaceError):
