@@ -137,13 +137,12 @@ class Frame:
         return [*(self._notice(trouble) for trouble in failed), *joined]
 
     def _late(self, troubles: list[Trouble]) -> Notice:
-        regions = dict.fromkeys(
-            "The organization" if trouble.region == GLOBAL else trouble.region for trouble in troubles
-        )
+        found = {trouble.region for trouble in troubles}
+        regions = ["The organization"] * (GLOBAL in found) + sorted(found - {GLOBAL})
         oldest = min((trouble.as_of for trouble in troubles if trouble.as_of), default=None)
         as_of = clock(oldest, self.freshness.now) if oldest else "long ago"
         return Notice(
-            subject=in_words(list(regions)),
+            subject=in_words(regions),
             predicate="not read lately. Is the worker running?",
             error="",
             consequence=f"What is shown is as of {as_of} or later and marked",
