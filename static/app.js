@@ -157,8 +157,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
     if (heading && asked && keyOf(link) === keyOf(asked)) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   });
-  const next = heading || (asked && asked.isConnected ? asked : null);
-  if (next) next.focus();
+  const next = heading || asked;
+  if (next) next.focus({ preventScroll: true });
+  if (asked) asked.scrollIntoView({ block: "nearest" });
 });
 
 // What is not a fragment comes as a page of its own: an error says there what is wrong.
