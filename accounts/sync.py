@@ -224,8 +224,8 @@ def _regional_facts(
     if told := statuses.told.get(account_id):
         state = told.get("state") or {}
         return facts | {
-            "status": str(state.get("status") or ""),
-            "error_code": str(state.get("errorCode") or ""),
+            "status": _word(state.get("status"), 32),
+            "error_code": _word(state.get("errorCode"), 100),
             "error_message": clean(str(state.get("errorMessage") or "")),
             "unknown_since": None,
         }
@@ -233,16 +233,21 @@ def _regional_facts(
     was_asked = account_id == caller.account_id or (account_id in members and _is_associated(members[account_id]))
     return facts | {
         "status": row.status if row else "",
-        "error_code": str(refused.get("errorCode") or ("NOT_ANSWERED" if was_asked else "")),
+        "error_code": _word(refused.get("errorCode") or ("NOT_ANSWERED" if was_asked else ""), 100),
         "error_message": clean(str(refused.get("errorMessage") or "")),
         "unknown_since": ((row.unknown_since if row else None) or now) if was_asked else None,
     }
 
 
+def _word(value: object, longest: int) -> str:
+    """A word of AWS as our fields take it, also one that nobody knew when they were made."""
+    return str(clean(str(value or "")))[:longest]
+
+
 def _relationship(row: RegionalAccount | None, account_id: str, caller: Caller, members: Mapping[str, Any]) -> str:
     """As ListMembers has it; a member that is no longer listed was removed."""
     if account_id in members:
-        return str(members[account_id].get("relationshipStatus", ""))
+        return _word(members[account_id].get("relationshipStatus"), 64)
     if account_id == caller.account_id:
         return RelationshipStatus.ENABLED if caller.kind == CallerKind.MEMBER else ""
     return RelationshipStatus.REMOVED if row and row.relationship_status else ""
@@ -278,8 +283,8 @@ def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: dat
             if not isinstance(state, dict) or not state.get("status"):
                 continue
             facts = {
-                "status": str(state["status"]),
-                "error_code": str(state.get("errorCode") or ""),
+                "status": _word(state["status"], 32),
+                "error_code": _word(state.get("errorCode"), 100),
                 "error_message": clean(str(state.get("errorMessage") or "")),
             }
             row = held.get((account_id, scan_type.value))

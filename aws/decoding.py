@@ -34,9 +34,15 @@ def decode(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(body, parse_constant=lambda _: None)
+        return json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
     except ValueError:
         return None
+
+
+def _finite(text: str) -> float | None:
+    """No database stores as JSON what is beyond every number, such as 1e999."""
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def read_time(value: object) -> datetime | None:

@@ -9,11 +9,16 @@ from itertools import islice
 
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
 from aws.choices import HoldKind
+from aws.decoding import clean
 
 MOST_NAMED = 200
+LONGEST_TOLD = 2000
+LONGEST_CODE = 100
+"""What is stored of an error has a length, however long an answer is, and no character that a database refuses."""
 
 ServiceError = boto.ClientError
 """An error answer of an AWS service."""
@@ -72,8 +77,12 @@ THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "R
 def error_code(error: BaseException) -> str:
     """The code of a service error, else the name of the exception."""
     if isinstance(error, boto.ClientError):
-        return str(error.response.get("Error", {}).get("Code", "") or "ClientError")
-    return getattr(error, "code", "") or type(error).__name__
+        return _code(error.response.get("Error", {}).get("Code")) or "ClientError"
+    return _code(getattr(error, "code", "")) or type(error).__name__
+
+
+def _code(value: object) -> str:
+    return str(clean(str(value or "")))[:LONGEST_CODE]
 
 
 def is_answer(error: BaseException) -> bool:
@@ -85,12 +94,16 @@ def is_answer(error: BaseException) -> bool:
 
 def request_id(error: BaseException) -> str:
     if isinstance(error, boto.ClientError):
-        return str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
-    return str(getattr(error, "request_id", ""))
+        return _code(error.response.get("ResponseMetadata", {}).get("RequestId"))
+    return _code(getattr(error, "request_id", ""))
 
 
 def describe(error: BaseException) -> str:
-    """One sentence that a person can act on."""
+    """One sentence that a person can act on, and that every database stores."""
+    return str(clean(_told(error)))[:LONGEST_TOLD]
+
+
+def _told(error: BaseException) -> str:
     if isinstance(error, boto.ClientError):
         return _describe_answer(error)
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
@@ -107,6 +120,8 @@ def describe(error: BaseException) -> str:
         return "An answer could not be read: it was cut, or is not from AWS."
     if isinstance(error, ReadError):
         return str(error)
+    if isinstance(error, SoftTimeLimitExceeded):
+        return "The read took longer than a read may take: it was ended."
     if isinstance(error, (OperationalError, InterfaceError)):
         return "The database of this dashboard did not answer."
     return f"An error of this dashboard, not of AWS: {type(error).__name__}."

@@ -174,7 +174,11 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _float(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """No number, or one that is too large to be one, is none."""
+    try:
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    except OverflowError:
+        return None
 
 
 def _time(value: Any) -> tuple[datetime | None, bool]:

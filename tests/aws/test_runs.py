@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.utils import timezone
 
@@ -201,6 +202,20 @@ def test_a_process_that_is_told_to_end_as_a_transaction_begins_ends_and_locks_no
     assert SyncRun.objects.get().error_code == "interrupted"
     assert read_with(nothing).outcome == RunOutcome.COMPLETE
     assert cursors, "kept until here, as the traceback of an error keeps it"
+
+
+def test_a_read_that_takes_too_long_is_ended_in_the_middle_of_a_write_and_the_next_one_works() -> None:
+    def take_long(run: Run) -> None:
+        with run.writing():
+            raise SoftTimeLimitExceeded
+
+    for _ in range(3):
+        run = read_with(take_long)
+        assert (run.outcome, run.error) == (
+            RunOutcome.FAILED,
+            "The read took longer than a read may take: it was ended.",
+        )
+    assert read_with(nothing).outcome == RunOutcome.COMPLETE
 
 
 def test_a_page_token_that_expired_begins_the_read_once_more_and_only_once() -> None:

@@ -135,7 +135,7 @@ def test_a_failed_read_takes_no_finding_away(organization: Organization, stand_i
     assert Finding.objects.open().count() == 1
 
 
-ODD_NUMBERS = ["NaN", "Infinity", "123456789012345678901234567890"]
+ODD_NUMBERS = ["NaN", "Infinity", "1e999", "-1e999", "123456789012345678901234567890", "1" + "0" * 400]
 
 
 @pytest.mark.parametrize("number", ODD_NUMBERS)
@@ -144,7 +144,8 @@ def test_a_number_that_no_database_stores_loses_no_finding(
 ) -> None:
     instance = organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0")
     organization.add_finding(instance)
-    plain = json.dumps({"findings": [{**_wire(organization), "odd": "NUMBER", "lone": "\ud800"}]})
+    odd = {"odd": "NUMBER", "inspectorScore": "NUMBER", "epss": {"score": "NUMBER"}, "lone": "\ud800"}
+    plain = json.dumps({"findings": [_wire(organization) | odd]})
     stand_in.faults.add(operation="ListFindings", body=plain.replace('"NUMBER"', number).encode())
     assert sync_findings(REGION).outcome == RunOutcome.COMPLETE
     assert Finding.objects.get().is_cleaned
