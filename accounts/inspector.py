@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from accounts.choices import Action, RelationshipStatus
 from aws.choices import CallerKind
+from aws.decoding import clean
 from aws.errors import DENIED, IncompletePage, ReadError, ServiceError, describe, error_code
 from aws.paging import ask, pages
 
@@ -183,7 +184,10 @@ def switch(
     for account in answer["accounts"]:
         switched.begun[str(account["accountId"])] = dict(account.get("resourceStatus") or {})
     for account in answer.get("failedAccounts") or []:
-        said = str(account.get("errorCode") or "UNKNOWN"), str(account.get("errorMessage") or "")
+        said = (
+            str(clean(str(account.get("errorCode") or "UNKNOWN")))[:100],
+            str(clean(str(account.get("errorMessage") or ""))),
+        )
         switched.refused[str(account["accountId"])] = said
     return switched
 

@@ -51,7 +51,11 @@ def pages(
 def ask(client: Any, operation: str, result_key: str, **parameters: Any) -> dict[str, Any]:
     """One answer that carries its result list."""
     for _ in range(ATTEMPTS):
-        answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        try:
+            answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        except ValueError as error:
+            # botocore's own parser gives up the whole page for one time that it cannot read.
+            raise IncompletePage(f"{operation} answered with a value that cannot be read: {error}") from error
         rows = answer.get(result_key)
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return answer

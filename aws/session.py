@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,18 +12,23 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
+from django.core.cache import cache
 
 from aws import attempts, guards
 from aws.budget import RequestBudget
-from aws.decoding import decode_fast
+from aws.decoding import decode, decode_fast
+from aws.errors import IncompletePage
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_sts import STSClient
 
+REFUSED_SECONDS = 60
 SESSION_NAME = "inspector-coverage"
 FAST_OPERATIONS = ("ListCoverage", "ListFindings")
+MAY_SAY_NOTHING = ("GetConfiguration", "GetDelegatedAdminAccount")
+"""Operations whose answer need not contain anything: nothing in it tells that it came from AWS."""
 CONFIG = Config(
     connect_timeout=5,
     read_timeout=25,
@@ -65,7 +70,7 @@ def writer(region: str, name: str) -> Inspector2Client:
     return client
 
 
-@cache
+@functools.cache
 def _client(service: str, region: str) -> Any:
     client = _session().client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
     guards.read_only(client)
@@ -73,11 +78,19 @@ def _client(service: str, region: str) -> Any:
     if service == "inspector2":
         for operation in FAST_OPERATIONS:
             client.meta.events.register(f"before-parse.inspector2.{operation}", decode_fast)
+        for operation in MAY_SAY_NOTHING:
+            client.meta.events.register(f"before-parse.inspector2.{operation}", _must_be_json)
         RequestBudget(region, settings.COVERAGE_REQUESTS_PER_SECOND, settings.COVERAGE_CALLS_AT_ONCE).guard(client)
     return client
 
 
-@cache
+def _must_be_json(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
+    """Refuse a body that was cut, is empty or is HTML: botocore makes an answer of it that says nothing."""
+    if response_dict["status_code"] < 300 and not isinstance(decode(response_dict["body"]), dict):
+        raise IncompletePage(f"{operation_model.name} gave an answer that was cut, or is not from AWS.")
+
+
+@functools.cache
 def _session() -> boto3.Session:
     """The environment's own credentials, or those of the role to read with."""
     role = settings.COVERAGE_READ_ROLE_ARN
@@ -86,7 +99,7 @@ def _session() -> boto3.Session:
     )
 
 
-@cache
+@functools.cache
 def _loader() -> Any:
     """AWS' service models, read once: a session for each request would read them again."""
     return botocore.session.get_session().get_component("data_loader")
@@ -120,14 +133,21 @@ def _regional_sts(service: str, **arguments: Any) -> Any:
 
 
 def credentials_work(*, besides: str) -> bool:
-    """Whether AWS accepts our credentials in any other Region that we read."""
+    """Whether AWS accepts our credentials in any other Region that we read.
+
+    A no is remembered for a minute: every scope of every Region asks when credentials are bad. A yes is not: it would
+    hide for as long that they became so.
+    """
     for region in settings.COVERAGE_REGIONS:
-        if region != besides:
-            try:
-                sts(region).get_caller_identity()
-            except (BotoCoreError, ClientError):
-                continue
-            return True
+        refused = f"aws-refused:{region}"
+        if region == besides or cache.get(refused):
+            continue
+        try:
+            sts(region).get_caller_identity()
+        except (BotoCoreError, ClientError):
+            cache.set(refused, True, REFUSED_SECONDS)
+            continue
+        return True
     return False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from accounts import tasks
@@ -115,6 +117,40 @@ def test_an_answer_without_its_list_is_no_answer(organization: Organization, sta
     stand_in.faults.add(operation="BatchGetAccountStatus", body=b"{}")
     assert sync_accounts(REGION).outcome == RunOutcome.FAILED
     assert RegionalAccount.objects.get(account_id=MEMBER).unknown_since is None
+
+
+@pytest.mark.parametrize("fault", [{"body": b""}, {"body": b"<p>proxy</p>"}, {"body": b"[]"}, {"edit": "cut"}])
+def test_a_broken_answer_is_no_change_of_the_settings(organization: Organization, stand_in: StandIn, fault) -> None:
+    sync_accounts(REGION)
+    before = OrganizationSettings.objects.get(region=REGION).configuration
+    assert before
+    stand_in.faults.add(operation="GetConfiguration", **fault)
+    run = sync_accounts(REGION)
+    assert (run.outcome, run.error_code) == (RunOutcome.FAILED, "IncompletePage")
+    assert OrganizationSettings.objects.get(region=REGION).configuration == before
+    assert not OrganizationSettingsChange.objects.exists()
+
+
+def test_a_time_that_cannot_be_read_fails_the_read_with_its_reason(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    sync_accounts(REGION)
+    stand_in.faults.add(operation="ListMembers", edit="set", value={"members.0.updatedAt": "yesterday"})
+    run = sync_accounts(REGION)
+    assert run.outcome == RunOutcome.FAILED
+    assert "list_members answered with a value that cannot be read" in run.error
+    assert RegionalAccount.objects.get(account_id=MEMBER).relationship_label == "Member"
+
+
+def test_words_that_nobody_knew_cost_no_account(organization: Organization, stand_in: StandIn) -> None:
+    long = "A_NEW_STATE_\ud800\x00" + "X" * 200
+    stand_in.faults.add(operation="ListMembers", edit="set", value={"members.0.relationshipStatus": long})
+    refused = [{"accountId": MEMBER, "errorCode": long, "errorMessage": long}]
+    told = [{"accountId": ADMIN, "state": {"status": long}, "resourceState": {"ec2": {"status": long}}}]
+    body = json.dumps({"accounts": told, "failedAccounts": refused}).encode()
+    stand_in.faults.add(operation="BatchGetAccountStatus", body=body)
+    assert sync_accounts(REGION).outcome == RunOutcome.COMPLETE
+    assert RegionalAccount.objects.get(account_id=MEMBER).relationship_status.startswith("A_NEW_STATE_\ufffd\ufffdXX")
 
 
 def test_a_member_that_joins_and_is_removed_leaves_a_history(organization: Organization, stand_in: StandIn) -> None:

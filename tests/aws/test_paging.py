@@ -38,10 +38,11 @@ def test_pages_are_read_until_there_is_no_token() -> None:
 
 
 def test_an_empty_token_ends_the_list_and_an_empty_page_does_not() -> None:
-    client = Pages(
-        {"things": [], "nextToken": "a"}, {"things": [], "nextToken": "b"}, {"things": [{"n": 1}], "nextToken": ""}
-    )
-    assert [*read(client)] == [[], [], [{"n": 1}]]
+    empty = [{"things": [], "nextToken": token} for token in "abc"]
+    client = Pages(*empty, {"things": [{"n": 1}], "nextToken": ""})
+    assert [*read(client)] == [[], [], [], [{"n": 1}]]
+    client = Pages({"things": [{"n": 1}], "nextToken": "t"}, *empty, {"things": []})
+    assert [*read(client)] == [[{"n": 1}], [], [], [], []]
 
 
 def test_organizations_spells_its_token_with_a_capital() -> None:
