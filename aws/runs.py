@@ -29,7 +29,7 @@ from aws.errors import (
     error_code,
     request_id,
 )
-from aws.models import LEASE, SyncRun, SyncScope
+from aws.models import GLOBAL, LEASE, SyncRun, SyncScope
 from aws.session import credentials_work, forget_clients
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) 
     except Held as held:
         _hold(run, held)
     except Exception as error:
-        if error_code(error) in NOT_OPTED_IN and isinstance(error, ClientError) and credentials_work(besides=region):
+        if region != GLOBAL and _is_not_opted_in(error) and credentials_work(besides=region):
             _skip(
                 run, f"{region} is not opted in for this account: AWS accepts the credentials elsewhere but not here."
             )
@@ -176,6 +176,10 @@ def _run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) 
         sign_of_life.reset(before)
     run.log.refresh_from_db()
     return run.log
+
+
+def _is_not_opted_in(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error_code(error) in NOT_OPTED_IN
 
 
 def _read(run: Run, read: Callable[[Run], None]) -> None:

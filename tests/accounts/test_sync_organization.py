@@ -149,6 +149,15 @@ def test_a_failed_read_departs_nobody(organization: Organization, stand_in: Stan
     assert not organization_is_known()
 
 
+def test_organizations_that_refuses_our_credentials_is_a_failure_and_no_region_that_is_not_opted_in(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    sync_organization()
+    stand_in.faults.add(operation="ListAccounts", status=400, code="UnrecognizedClientException")
+    assert sync_organization().outcome == RunOutcome.FAILED
+    assert not organization_is_known()
+
+
 def test_a_read_that_breaks_off_after_the_first_page_departs_nobody(
     organization: Organization, stand_in: StandIn
 ) -> None:

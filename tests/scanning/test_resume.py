@@ -173,6 +173,27 @@ def test_a_region_that_is_switched_off_is_not_late_and_not_begun_again_and_again
     assert set(there.of(What.COVERAGE).values_list("state", flat=True)) == {ScopeState.OK}, "switched on again"
 
 
+def test_credentials_that_aws_refuses_everywhere_cost_few_calls_and_no_row(
+    organization: Organization, stand_in: StandIn, settings: Any
+) -> None:
+    organization.add_instance(region=REGION, account_id=MEMBER, resource_id="i-0")
+    tasks.dispatch_sync()
+    Heartbeat.objects.all().delete()
+    organization.not_opted_in.update(settings.COVERAGE_REGIONS)
+    stand_in.calls.clear()
+    tasks.dispatch_sync()
+    assert {call.operation for call in stand_in.calls} == {"GetCallerIdentity"}
+    # The organization, accounts, the plan and findings ask once each; whether it is the Region, is asked once more.
+    assert len(stand_in.calls) <= 4 * len(settings.COVERAGE_REGIONS) + 1
+    assert set(SyncScope.objects.values_list("state", flat=True)) == {ScopeState.FAILED}
+    assert "The credentials are not accepted" in SyncScope.objects.filter(what=What.COVERAGE).latest("pk").error
+    assert CoveredResource.objects.present().exists()
+    organization.not_opted_in.clear()
+    Heartbeat.objects.all().delete()
+    tasks.dispatch_sync()
+    assert set(SyncScope.objects.values_list("state", flat=True)) == {ScopeState.OK}
+
+
 def dispatched(*, ago: timedelta) -> None:
     Heartbeat.objects.filter(name=heartbeats.DISPATCH).update(at=timezone.now() - ago)
     SyncScope.objects.update(last_started_at=timezone.now() - ago + timedelta(seconds=1))
