@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aws.decoding import clean
-from aws.paging import pages
+from aws.paging import MOST_PAGES, pages
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
@@ -17,6 +17,7 @@ Item = dict[str, Any]
 
 COVERAGE_PAGE = 200
 FINDINGS_PAGE = 100
+SPARE_PAGES = 1000
 LONGEST_KEY = 100
 IDS_A_CALL = 10
 """How many values one filter takes."""
@@ -41,10 +42,21 @@ def _totals(client: Inspector2Client, group_by: str, **parameters: Any) -> dict[
     return totals
 
 
-def list_coverage(client: Inspector2Client, resource_type: str) -> Iterator[list[Item]]:
-    """Every coverage row of one resource type, page by page."""
+def list_coverage(client: Inspector2Client, resource_type: str, expected: int | None = None) -> Iterator[list[Item]]:
+    """Every coverage row of one resource type, page by page: not many more pages than the `expected` rows fill.
+
+    AWS may fill its pages badly. Twice as many, and then some, are a list that does not end.
+    """
     criteria = {"resourceType": [_equals(resource_type)]}
-    yield from pages(client, "list_coverage", "coveredResources", filterCriteria=criteria, maxResults=COVERAGE_PAGE)
+    most_pages = MOST_PAGES if expected is None else 2 * -(-expected // COVERAGE_PAGE) + SPARE_PAGES
+    yield from pages(
+        client,
+        "list_coverage",
+        "coveredResources",
+        most_pages=most_pages,
+        filterCriteria=criteria,
+        maxResults=COVERAGE_PAGE,
+    )
 
 
 def list_coverage_of(client: Inspector2Client, resource_type: str, resource_ids: Sequence[str]) -> Iterator[list[Item]]:

@@ -11,7 +11,7 @@ from accounts.choices import ResourceScanType
 from accounts.inspector import who_am_i
 from accounts.models import AwsAccount, ScanTypeStatus
 from aws import session
-from aws.choices import What
+from aws.choices import HoldKind, What
 from aws.errors import ReadError
 from aws.models import SyncRun
 from aws.runs import Run, run_scope
@@ -77,7 +77,9 @@ class CoverageRead:
     def read_all(self) -> None:
         self._load_known()
         held_rows = len(self.digests) - len(self.gone)
-        for page in inspector.list_coverage(self.client, self.resource_type):
+        # Who believes the list in spite of the statistics does not let them say where it must end.
+        expected = None if self.run.is_released_for(HoldKind.INCOMPLETE) else self.run.log.expected
+        for page in inspector.list_coverage(self.client, self.resource_type, expected):
             self.run.counts.read += len(page)
             self.store(self._rows(page))
         settle(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AwsAccount
 from aws import holds, session
 from aws.choices import HoldDecision, HoldKind, RunOutcome, ScopeState, What
+from aws.errors import AlreadyRunning
 from aws.models import SyncRun, SyncScope
 from demo.organization import Organization
 from demo.server import StandIn
@@ -234,6 +238,47 @@ def test_a_list_shorter_than_aws_own_statistics_takes_nothing_away(
     assert len(present()) == 100
 
 
+def test_a_list_longer_than_aws_own_statistics_is_not_believed_either(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    instances = add_instances(organization, 100)
+    sync(expected=100)
+    for instance in instances[:5]:
+        organization.remove(instance)
+    run = sync(expected=50)
+    assert (run.outcome, len(present())) == (RunOutcome.HELD, 100)
+    assert "statistics count 50 rows but the list has 95" in run.error
+
+
+def test_a_few_rows_more_or_less_than_the_statistics_are_data_that_moves(
+    organization: Organization, stand_in: StandIn
+) -> None:
+    instances = add_instances(organization, 100)
+    sync(expected=80)
+    for instance in instances[:20]:
+        organization.remove(instance)
+    run = sync(expected=100)
+    assert (run.outcome, run.gone, len(present())) == (RunOutcome.COMPLETE, 20, 80)
+
+
+def test_a_list_of_many_more_pages_than_announced_does_not_end(
+    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanning.inspector.SPARE_PAGES", 0)
+    instances = add_instances(organization, 500)
+    sync()
+    for instance in instances[:5]:
+        organization.remove(instance)
+    stand_in.calls.clear()
+    run = sync(expected=1)
+    assert (run.outcome, run.error_code) == (RunOutcome.FAILED, "EndlessPages")
+    assert len([call for call in stand_in.calls if call.operation == "ListCoverage"]) == 2
+    assert len(present()) == 500
+    assert sync(expected=450).outcome == RunOutcome.HELD
+    factories.decide_held()
+    assert sync(expected=1).outcome == RunOutcome.COMPLETE, "a person believes the list, however long it is"
+
+
 def test_what_an_incomplete_read_lacks_was_not_missed_by_a_complete_one(
     organization: Organization, stand_in: StandIn
 ) -> None:
@@ -365,6 +410,57 @@ def test_throttling_is_waited_out(organization: Organization, stand_in: StandIn)
     assert sync().outcome == RunOutcome.COMPLETE
 
 
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+
+
+def test_throttling_of_every_third_call_costs_a_third_more(
+    organization: Organization, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, no_waits: None
+) -> None:
+    monkeypatch.setattr("scanning.inspector.COVERAGE_PAGE", 5)
+    add_instances(organization, 100)
+    stand_in.faults.add(operation="ListCoverage", call=list(range(3, 100, 3)), code="ThrottlingException")
+    assert (run := sync()).outcome == RunOutcome.COMPLETE
+    assert run.read == 100
+    assert len([call for call in stand_in.calls if call.operation == "ListCoverage"]) <= 1.5 * 20
+
+
+def test_throttling_that_does_not_end_fails_the_read_after_a_few_attempts(
+    organization: Organization, stand_in: StandIn, no_waits: None
+) -> None:
+    add_instances(organization, 3)
+    sync()
+    stand_in.calls.clear()
+    stand_in.faults.add(operation="ListCoverage", code="ThrottlingException", message="slow down")
+    run = sync()
+    assert (run.outcome, run.error) == (RunOutcome.FAILED, "AWS kept throttling ListCoverage: slow down")
+    assert len([call for call in stand_in.calls if call.operation == "ListCoverage"]) == 6
+    assert len(present()) == 3
+
+
+def test_of_many_starts_at_once_one_reads(organization: Organization, stand_in: StandIn) -> None:
+    add_instances(organization, 3)
+    stand_in.faults.add(operation="ListCoverage", delay=1)
+    outcomes: list[str] = []
+
+    def start() -> None:
+        try:
+            outcomes.append(sync().outcome)
+        except AlreadyRunning:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [Thread(target=start) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["complete", *["refused"] * 11]
+    assert SyncRun.objects.count() == 1
+
+
 def test_the_same_row_on_two_pages_is_one_row(organization: Organization, stand_in: StandIn) -> None:
     add_instances(organization, 300)
     stand_in.faults.add(operation="ListCoverage", call=1, edit="duplicate_row")
@@ -386,6 +482,62 @@ def test_a_poisonous_tag_costs_neither_the_row_nor_its_neighbours(
     row = CoveredResource.objects.get(resource_id="i-00000000000poison")
     assert row.is_cleaned == ("\x00" in poison or "\ud800" in poison) == bool(run.cleaned)
     assert sync().changed == 0, "cleaning is stable"
+
+
+POISON = {
+    "NUL": "a\x00b",
+    "NUL alone": "\x00",
+    "a high surrogate": "a\ud800b",
+    "a low surrogate": "a\udfffb",
+    "a pair the wrong way round": "\udc00\ud800",
+    "10 KB": "x" * 10_000,
+    "300 characters": "é" * 300,
+    "4 bytes": "🚀" * 70,
+    "right to left": "\u202eabc\u2066",
+    "line ends": "a\r\nb\u2028c\x85d",
+    "escapes": "\x1b[31m\x07\x08",
+    "wildcards and quotes": "%_'\"; -- \\",
+    "spaces": "  ",
+    "combining": "e" + "\u0301" * 200,
+}
+
+
+def test_poison_in_every_text_of_a_row_costs_no_row_of_its_page(organization: Organization, stand_in: StandIn) -> None:
+    add_instances(organization, 20)
+    rows = [
+        {
+            "accountId": MEMBER,
+            "resourceId": f"i-poison-{number}-{poison}",
+            "resourceType": "AWS_EC2_INSTANCE",
+            "scanType": "PACKAGE",
+            "scanMode": poison,
+            "scanStatus": {"statusCode": poison, "reason": poison, poison: poison},
+            "resourceMetadata": {
+                "ec2": {"platform": poison, "amiId": poison, "tags": {"Name": poison, poison: poison}},
+                "ecrRepository": {"scanFrequency": poison},
+            },
+            poison: [poison],
+        }
+        for number, poison in enumerate(POISON.values())
+    ]
+    stand_in.faults.add(operation="ListCoverage", edit="add_rows", value=rows)
+    run = sync()
+    assert (run.outcome, run.new) == (RunOutcome.COMPLETE, 20 + len(POISON)), run.error
+    assert run.cleaned == CoveredResource.objects.filter(is_cleaned=True).count() == 5
+    assert (sync().changed, recount(REGION)) == (0, 0), "cleaning is stable"
+
+
+def test_poison_in_an_error_of_aws_is_told_and_ends_the_run(organization: Organization, stand_in: StandIn) -> None:
+    add_instances(organization, 2)
+    sync()
+    code, words = "Odd" + "x" * 300, "a\x00b\ud800" + "y" * 100_000
+    body = json.dumps({"__type": code, "message": words}).encode()
+    stand_in.faults.add(operation="ListCoverage", status=400, body=body)
+    run = sync()
+    assert (run.outcome, run.error_code) == (RunOutcome.FAILED, code[:100])
+    assert "a\ufffdb\ufffdyyy" in run.error
+    assert len(run.error) <= 2000
+    assert SyncScope.objects.get(what=What.COVERAGE).state == ScopeState.FAILED
 
 
 def test_an_unreadable_time_becomes_none_and_is_marked(organization: Organization, stand_in: StandIn) -> None:
