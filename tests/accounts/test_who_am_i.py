@@ -108,7 +108,7 @@ def test_iam_that_denies_the_second_question_makes_nobody_standalone(
 )
 def test_an_ambiguous_answer_is_an_error_and_not_a_guess(stand_in: StandIn, body: bytes) -> None:
     stand_in.faults.add(operation=WHO_ADMINISTERS, body=body)
-    with pytest.raises(ReadError, match="does not say who the administrator is|was cut, or is not from AWS"):
+    with pytest.raises(ReadError, match=r"does not say who the administrator is|was cut, or is not from AWS"):
         caller()
 
 
