@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 from django import forms
@@ -29,6 +28,7 @@ from accounts.conditions import (
     with_gaps,
 )
 from accounts.models import AwsAccount, AwsAccountQuerySet, Person
+from aws.decoding import is_account_id
 from coverage_site.filters import LONGEST_TEXT, ChoiceListField, Option, Picker, Token
 from coverage_site.links import changed, known, unknown
 from coverage_site.paging import PER_PAGE_DEFAULT
@@ -188,10 +188,6 @@ class AccountFilters(forms.Form):
     def _picker(self, name: str, label: str, labels: dict[str, str]) -> Picker:
         chosen = self.chosen(name)
         return Picker(name, label, [Option(value, text or value, value in chosen) for value, text in labels.items()])
-
-
-def is_account_id(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{12}", text, re.ASCII) is not None
 
 
 def scan_type_label(scan_type: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from accounts.choices import Action, RelationshipStatus
 from aws.choices import CallerKind
-from aws.decoding import clean
+from aws.decoding import clean, is_account_id
 from aws.errors import DENIED, IncompletePage, ReadError, ServiceError, describe, error_code
 from aws.paging import ask, pages
 
@@ -124,17 +124,33 @@ def _may_describe_organization(inspector: Inspector2Client) -> bool:
 def list_members(client: Inspector2Client) -> Iterator[dict[str, Any]]:
     """Every member, former ones too. The administrator itself is not among them."""
     for page in pages(client, "list_members", "members", onlyAssociated=False, maxResults=MEMBERS_A_PAGE):
-        yield from page
+        for member in page:
+            if not is_account_id(member.get("accountId")):
+                raise ReadError(
+                    "ListMembers gave a member whose accountId is no account id, so the read does not count."
+                )
+            yield member
 
 
 def account_statuses(client: Inspector2Client, account_ids: Sequence[str]) -> AccountStatuses:
-    """The status of each account and scan type, asked in calls of up to 100 accounts."""
+    """The status of each account and scan type, asked in calls of up to 100 accounts.
+
+    What an answer says of accounts that it was not asked for, or without their state, is not told.
+    """
     statuses = AccountStatuses()
     for start in range(0, len(account_ids), ACCOUNTS_A_CALL):
         some = list(account_ids[start : start + ACCOUNTS_A_CALL])
         answer = ask(client, "batch_get_account_status", "accounts", accountIds=some)
-        statuses.told |= {str(account["accountId"]): account for account in answer["accounts"]}
-        statuses.refused |= {str(account["accountId"]): account for account in answer.get("failedAccounts") or []}
+        statuses.told |= {
+            account["accountId"]: account
+            for account in answer["accounts"]
+            if account.get("accountId") in some and (account.get("state") or {}).get("status")
+        }
+        statuses.refused |= {
+            account["accountId"]: account
+            for account in answer.get("failedAccounts") or []
+            if account.get("accountId") in some
+        }
     return statuses
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aws.decoding import clean, read_time
-from aws.errors import ServiceError, error_code
+from aws.decoding import clean, is_account_id, read_time
+from aws.errors import ReadError, ServiceError, error_code
 from aws.paging import pages
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def list_accounts(client: OrganizationsClient) -> Iterator[OrganizationAccount]:
 
 def _account(item: dict[str, Any]) -> OrganizationAccount:
     """AWS took `Status` away in favour of `State`; older endpoints still send only the former."""
+    if not is_account_id(item.get("Id")):
+        raise ReadError("ListAccounts gave an account whose Id is no account id, so the read does not count.")
     return OrganizationAccount(
         account_id=str(item["Id"]),
         name=str(item.get("Name") or "")[:255],

@@ -11,13 +11,14 @@ from django.views.decorators.http import require_safe
 from accounts.conditions import GROUPS, MEANINGS, group_condition
 from accounts.details import account_context, matrix_context
 from accounts.exports import exported
-from accounts.forms import AccountFilters, is_account_id
+from accounts.forms import AccountFilters
 from accounts.lists import Scopes, automatic_activation, read_sheet, scan_types_shown
 from accounts.models import AwsAccount, AwsAccountQuerySet, Person, RegionalAccount
 from accounts.orders import sorts_for, with_key
 from accounts.selection import selection_of
 from accounts.tables import AccountTable
 from aws.choices import CallerKind
+from aws.decoding import is_account_id
 from coverage_site.exports import record_export
 from coverage_site.links import changed
 from coverage_site.paging import PER_PAGE, ordered, page_of, read_cursor, read_order, read_per_page

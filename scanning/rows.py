@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -11,13 +10,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aws.decoding import clean, read_time, shorten
+from aws.decoding import clean, is_account_id, read_time, shorten
 from aws.errors import ReadError
 from scanning.choices import FindingType, ScanType, Severity
 from scanning.models import NEVER, NOT_WAITING, CoveredResource, Finding
 from scanning.statuses import map_version, status_of
 
-ACCOUNT_ID = re.compile("[0-9]{12}")
 LONGEST_ID = 1024
 LONGEST_NAME = 256
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
@@ -157,9 +155,8 @@ def _required(item: Mapping[str, Any], key: str) -> str:
 
 
 def _account_id(item: Mapping[str, Any], key: str) -> str:
-    """Whose row it is decides who may see it: anything but an account id of 12 digits is not believed."""
     value = _required(item, key)
-    if not ACCOUNT_ID.fullmatch(value):
+    if not is_account_id(value):
         raise ReadError(f"AWS sent a row whose {key} is no account id, so the read does not count.")
     return value
 

@@ -142,6 +142,41 @@ def test_a_time_that_cannot_be_read_fails_the_read_with_its_reason(
     assert RegionalAccount.objects.get(account_id=MEMBER).relationship_label == "Member"
 
 
+@pytest.mark.parametrize(
+    "fault", [{"body": b"{}"}, {"body": b""}, {"body": b"<p>proxy</p>"}, {"edit": "null_rows"}, {"edit": "cut"}]
+)
+def test_a_broken_list_of_members_removes_nobody(organization: Organization, stand_in: StandIn, fault) -> None:
+    organization.add_account("333300001111", member=True, scan_types={REGION: dict(ON)})
+    sync_accounts(REGION)
+    stand_in.faults.add(operation="ListMembers", **fault)
+    assert sync_accounts(REGION).outcome == RunOutcome.FAILED
+    assert RegionalAccount.objects.filter(relationship_status="ENABLED").count() == 2
+    assert not AccountChange.objects.exists()
+
+
+@pytest.mark.parametrize("account_id", ["1", "a/b", "１２３４５６７８９０１２", "1234567890123", ""])
+def test_a_member_that_is_no_account_fails_the_read(
+    organization: Organization, stand_in: StandIn, account_id: str
+) -> None:
+    stand_in.faults.add(operation="ListMembers", edit="add_rows", value=[{"accountId": account_id}])
+    assert "is no account id" in sync_accounts(REGION).error
+    assert not RegionalAccount.objects.exists()
+
+
+def test_an_answer_about_others_or_without_a_state_tells_nothing(organization: Organization, stand_in: StandIn) -> None:
+    sync_accounts(REGION)
+    told = [{"accountId": MEMBER}, {"accountId": "333300001111", "state": {"status": "ENABLED"}, "resourceState": {}}]
+    told[1]["resourceState"] = {"ec2": {"status": "ENABLED"}}
+    failed = [{"accountId": "444400001111", "errorCode": "ACCESS_DENIED"}]
+    body = json.dumps({"accounts": told, "failedAccounts": failed}).encode()
+    stand_in.faults.add(operation="BatchGetAccountStatus", body=body)
+    assert sync_accounts(REGION).outcome == RunOutcome.COMPLETE
+    row = RegionalAccount.objects.get(account_id=MEMBER)
+    assert (row.error_code, row.status, row.unknown_since is None) == ("NOT_ANSWERED", "ENABLED", False)
+    assert statuses(MEMBER).items() >= ON.items()
+    assert set(ScanTypeStatus.objects.values_list("account_id", flat=True)) == {ADMIN, MEMBER}
+
+
 def test_words_that_nobody_knew_cost_no_account(organization: Organization, stand_in: StandIn) -> None:
     long = "A_NEW_STATE_\ud800\x00" + "X" * 200
     stand_in.faults.add(operation="ListMembers", edit="set", value={"members.0.relationshipStatus": long})
