@@ -20,7 +20,7 @@ from demo.server import StandIn
 from scanning import finding_sync, plan, sync, tasks
 from scanning.choices import ResourceType
 from scanning.freshness import Freshness
-from scanning.models import CoveredResource
+from scanning.models import CoveredResource, Finding
 from tests.stand_in import MEMBER
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,6 +171,27 @@ def test_a_region_that_is_switched_off_is_not_late_and_not_begun_again_and_again
     monkeypatch.undo()
     tasks.plan_coverage("eu-west-1")
     assert set(there.of(What.COVERAGE).values_list("state", flat=True)) == {ScopeState.OK}, "switched on again"
+
+
+def test_a_region_that_is_taken_out_of_the_settings_keeps_its_rows(
+    organization: Organization, stand_in: StandIn, settings: Any
+) -> None:
+    for region in settings.COVERAGE_REGIONS:
+        instance = organization.add_instance(region=region, account_id=MEMBER, resource_id=f"i-{region}")
+        organization.add_finding(instance)
+    tasks.dispatch_sync()
+    Heartbeat.objects.all().delete()
+    settings.COVERAGE_REGIONS = [REGION]
+    stand_in.calls.clear()
+    for task in (tasks.dispatch_sync, tasks.recount, tasks.purge, tasks.compare_every_region):
+        task()
+    assert {call.region for call in stand_in.calls if call.operation != "ListAccounts"} == {REGION}
+    assert set(CoveredResource.objects.present().values_list("region", flat=True)) == {REGION, "eu-west-1"}
+    assert not CoveredResource.objects.exclude(missing_since=None).exists()
+    assert Finding.objects.open().filter(region="eu-west-1").exists()
+    there = [scope for scope in Freshness.read().scopes if scope.region == "eu-west-1"]
+    assert there
+    assert not any(Freshness.is_monitored(scope) for scope in there)
 
 
 def test_credentials_that_aws_refuses_everywhere_cost_few_calls_and_no_row(
