@@ -165,8 +165,8 @@ def test_a_member_that_is_no_account_fails_the_read(
 
 def test_an_answer_about_others_or_without_a_state_tells_nothing(organization: Organization, stand_in: StandIn) -> None:
     sync_accounts(REGION)
-    told = [{"accountId": MEMBER}, {"accountId": "333300001111", "state": {"status": "ENABLED"}, "resourceState": {}}]
-    told[1]["resourceState"] = {"ec2": {"status": "ENABLED"}}
+    on = {"status": "ENABLED"}
+    told = [{"accountId": MEMBER}, {"accountId": "333300001111", "state": on, "resourceState": {"ec2": on}}]
     failed = [{"accountId": "444400001111", "errorCode": "ACCESS_DENIED"}]
     body = json.dumps({"accounts": told, "failedAccounts": failed}).encode()
     stand_in.faults.add(operation="BatchGetAccountStatus", body=body)
