@@ -62,7 +62,7 @@ def test_a_message_comes_back_only_when_its_task_can_run_no_more() -> None:
 
 def test_the_queue_takes_json_alone_and_keeps_no_results() -> None:
     conf = current_app.conf
-    assert conf.accept_content == ["json"]
+    assert list(conf.accept_content) == ["json"]
     assert conf.task_serializer == "json"
     assert conf.task_ignore_result
     assert conf.result_backend is None
