@@ -195,7 +195,7 @@ class World:
     def everything_complete_since(self, moment: datetime, scopes: Iterable[int] | None = None) -> bool:
         """Whether each scope was read completely in a run that began after this moment, and nothing hangs."""
         try:
-            late = SyncScope.objects.exclude(state=ScopeState.SKIPPED)
+            late = SyncScope.objects.exclude(state=ScopeState.SKIPPED).exclude(what=What.COMPARISON)
             if scopes is not None:
                 late = late.filter(pk__in=list(scopes))
             complete = SyncRun.objects.filter(outcome=RunOutcome.COMPLETE, started_at__gt=moment)
