@@ -7,7 +7,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import Person
+from accounts.choices import Event
+from accounts.models import AuditEvent, Person
 from tests.factories import PAYMENTS, SEARCH
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,28 @@ def test_a_second_time_people_are_brought_up_to_date_and_stay_logged_in(ask) -> 
     assert list(person.grants.values_list("account_id", flat=True)) == [SEARCH]
     ask(one("team", "delegated_admin", accounts=[SEARCH]))
     assert not Person.objects.get().sees_all_accounts
+
+
+def test_the_audit_tells_what_was_given_and_nothing_twice(ask) -> None:
+    people = [one("team", "account_viewer", accounts=[PAYMENTS]), one("site", "site_admin")]
+    ask(*people)
+    told = list(AuditEvent.objects.order_by("pk").values_list("event", "actor", "subject", "to_value"))
+    assert told == [
+        (Event.SETTINGS_CHANGED, "manage.py", "team", "password set"),
+        (Event.ROLE_CHANGED, "manage.py", "team", "Account viewer"),
+        (Event.GRANT_ADDED, "manage.py", "team", PAYMENTS),
+        (Event.SETTINGS_CHANGED, "manage.py", "site", "password set"),
+        (Event.ROLE_CHANGED, "manage.py", "site", "Site admin"),
+    ]
+    ask(*people)
+    assert AuditEvent.objects.count() == len(told)
+    ask(one("team", "viewer"))
+    events = AuditEvent.objects.order_by("pk").values_list("event", "from_value", "to_value")[len(told) :]
+    assert list(events) == [
+        (Event.ROLE_CHANGED, "Account viewer", "Viewer"),
+        (Event.GRANT_REMOVED, PAYMENTS, ""),
+    ]
+    assert not AuditEvent.objects.filter(to_value__contains=PASSWORD).exists()
 
 
 @pytest.mark.parametrize(
