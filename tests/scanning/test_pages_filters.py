@@ -68,7 +68,7 @@ def test_a_filter_lists_what_it_names(as_viewer, query, expected):
     page = read(as_viewer.get(f"/coverage/instances/?{query}"))
     assert names(page) == expected
     noun = "instance" if len(expected) == 1 else "instances"
-    assert f"{len(expected)} of {len(expected)} {noun}" in page.text
+    assert (f"{len(expected)} of {len(expected)} {noun}" if expected else "No instances match") in page.text
 
 
 @pytest.mark.parametrize(("query", "expected"), FILTERS)
