@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import tasks
 from accounts.activation import requests
 from accounts.activation.allowed import Refused, why_not
+from accounts.activation.latest import latest_change
 from accounts.activation.losses import losses_of
 from accounts.activation.preview import Preview, Verdict, Wish, preview
 from accounts.activation.requests import Confirmation, Stale
@@ -108,6 +109,7 @@ def _preview_page(
         "typed": TYPED[wish.action],
         "token": new_token(),
         "is_stale": status == 409,
+        "latest_change": latest_change(person, wish) if status == 409 else "",
         "most_accounts": settings.COVERAGE_MOST_ACCOUNTS,
         "is_too_much": is_too_much,
         "needs_second_person": settings.COVERAGE_SECOND_PERSON,

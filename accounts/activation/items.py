@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -77,22 +78,24 @@ def settle(item: ActivationItem, state: ItemState, *, code: str = "", message: s
 
 
 def audit_answer(item: ActivationItem, *, event: Event = Event.ANSWERED) -> None:
-    request = item.request
-    audit.record(
-        event,
-        request.person.get_username(),
-        account_id=item.account_id,
-        region=item.region,
-        scan_type=item.scan_type,
-        from_value=item.from_status,
-        to_value=item.status,
-        subject=item.get_state_display(),
-        reason=request.reason,
-        request=request.pk,
-        error_code=item.error_code,
-        error_message=item.error_message,
-        aws_request_id=item.aws_request_id,
-    )
+    audit.record(event, item.request.person.get_username(), **facts_of(item))
+
+
+def facts_of(item: ActivationItem) -> dict[str, Any]:
+    """What the audit keeps of an item, wherever it stands."""
+    return {
+        "account_id": item.account_id,
+        "region": item.region,
+        "scan_type": item.scan_type,
+        "from_value": item.from_status,
+        "to_value": item.status,
+        "subject": item.get_state_display(),
+        "reason": item.request.reason,
+        "request": item.request_id,
+        "error_code": item.error_code,
+        "error_message": item.error_message,
+        "aws_request_id": item.aws_request_id,
+    }
 
 
 def remember_status(item: ActivationItem) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.activation.allowed import Refused, why_not
-from accounts.activation.items import finish, target
+from accounts.activation.items import facts_of, finish, target
 from accounts.activation.preview import Preview, Wish, preview
 from accounts.choices import Action, Event, ItemState, RequestState
 from accounts.models import MEMBERSHIP, ActivationItem, ActivationRequest, AwsAccount, Person
@@ -150,20 +150,19 @@ def cancel(request: ActivationRequest, person: Person, ip: str | None = None) ->
     """
     with transaction.atomic():
         ActivationRequest.objects.select_for_update().get(pk=request.pk)
-        given_up = (
-            request.items.filter(state=ItemState.PLANNED)
-            .visible_to(person)
-            .update(
-                state=ItemState.CANCELLED,
-                settled_at=timezone.now(),
-                not_before=None,
-                error_message=f"Cancelled by {person.get_username()}.",
-            )
+        waiting = request.items.filter(state=ItemState.PLANNED).visible_to(person)
+        words, by = f"Cancelled by {person.get_username()}.", person.get_username()
+        items = list(waiting)
+        waiting.update(
+            state=ItemState.CANCELLED, settled_at=timezone.now(), not_before=None, error_code="", error_message=words
         )
-        if given_up:
-            audit.record(Event.CANCELLED, person.get_username(), ip=ip, request=request.pk, subject=f"{given_up} items")
+        for item in items:
+            item.state, item.error_code, item.error_message = ItemState.CANCELLED, "", words
+        if items:
+            audit.record(Event.CANCELLED, by, ip=ip, request=request.pk, subject=f"{len(items)} items")
+            audit.record_all(Event.SETTLED, by, ({**facts_of(item), "ip": ip} for item in items))
         finish(request)
-    return given_up
+    return len(items)
 
 
 def retry(request: ActivationRequest, person: Person) -> Wish:

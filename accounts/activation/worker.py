@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -33,14 +32,10 @@ from accounts.activation.lease import Lease, Overtaken
 from accounts.activation.preview import SWITCHABLE
 from accounts.activation.requests import PAUSE
 from accounts.choices import OPEN_STATES, Action, ItemState, RelationshipStatus, RequestState, ResourceScanType, Status
-from accounts.models import MEMBERSHIP, ActivationItem, ActivationRequest, AwsAccount, RegionalAccount
+from accounts.models import MEMBERSHIP, ActivationItem, ActivationRequest, AwsAccount, Person, RegionalAccount
 from aws import session
 from aws.errors import THROTTLED, describe, error_code, is_answer, request_id
 from aws.guards import MOST_ACCOUNTS, NotAllowed
-
-if TYPE_CHECKING:
-    from mypy_boto3_inspector2 import Inspector2Client
-
 
 log = logging.getLogger(__name__)
 
@@ -118,21 +113,28 @@ class _Region:
             for item in items:
                 self._look(item)
             planned = [item for item in items if item.state == ItemState.PLANNED and item.is_due]
-            self._cancel_what_is_not_allowed(planned)
-        for step, some in _steps([item for item in planned if item.state == ItemState.PLANNED], self.action):
+        for step, some in _steps(planned, self.action):
             with self.lease.held():
-                ready = self._claim([item for item in some if self._may_go(item)])
+                ready = self._claim([item for item in self._allowed(some) if self._may_go(item)])
             if ready:
                 self._send(step, ready)
 
-    def _cancel_what_is_not_allowed(self, items: Sequence[ActivationItem]) -> None:
-        """Rights may have been taken away since the click: of the person, or of this installation."""
-        why = why_not(self.request.person, self.action)
-        visible = set(AwsAccount.objects.visible_to(self.request.person).values_list("account_id", flat=True))
+    def _allowed(self, items: Sequence[ActivationItem]) -> Iterator[ActivationItem]:
+        """What may still be sent: the others are cancelled. Asked anew before each call, not once at the beginning.
+
+        Rights may have been taken away since the click, or since the call before: of the person, or of this
+        installation.
+        """
+        person = Person.objects.get(pk=self.request.person_id)
+        why = why_not(person, self.action)
+        named = AwsAccount.objects.visible_to(person).filter(account_id__in={item.account_id for item in items})
+        visible = set(named.values_list("account_id", flat=True))
         for item in items:
             if why or item.account_id not in visible:
-                message = why or f"{self.request.person.get_username()} may not change this account any more."
+                message = why or f"{person.get_username()} may not change this account any more."
                 settle(item, ItemState.CANCELLED, message=message)
+            else:
+                yield item
 
     def _read(self, items: Sequence[ActivationItem]) -> None:
         client = session.inspector(self.region)
@@ -169,6 +171,10 @@ class _Region:
             wait(item)
         elif item.state == ItemState.SENDING:
             # The answer was lost, with a worker or on the way, and AWS shows no trace of it: it was not done.
+            if item.attempts >= MOST_ATTEMPTS:
+                words = f"{item.error_message} AWS shows no trace of {item.attempts} attempts.".strip()
+                settle(item, ItemState.REFUSED, message=words)
+                return
             item.state = ItemState.PLANNED
             save(item)
         elif item.state in {ItemState.SENT, ItemState.UNSETTLED}:
@@ -194,6 +200,10 @@ class _Region:
         is_back = item.status == item.from_status and item.sent_at and timezone.now() - item.sent_at > LONGEST_WAIT
         if error[0] and is_back:
             settle(item, ItemState.REFUSED, code=error[0], message=error[1])
+        elif is_back and item.state == ItemState.UNSETTLED:
+            # Not on its way any more, for whatever reason: it must not be kept from being changed for ever.
+            words = "AWS began with it, and more than an hour later it is as it was before. AWS gives no reason."
+            settle(item, ItemState.REFUSED, message=words)
         else:
             wait(item)
 
@@ -230,15 +240,15 @@ class _Region:
         return claimed
 
     def _send(self, scan_type: str, items: list[ActivationItem]) -> None:
-        """One call for up to 100 accounts, all of them claimed before it leaves."""
+        """One call for up to 100 accounts (to associate: for one), all of them claimed before it leaves."""
         name = f"{self.request.person.get_username()}-request-{self.request.pk}"
         try:
             client = session.writer(self.region, name)
             if scan_type == MEMBERSHIP:
-                self._associate(client, items)
-                return
-            ids, token = [item.account_id for item in items], str(items[0].client_token)
-            answer = inspector.switch(client, self.action, ids, scan_type, token)
+                associated_by = inspector.associate(client, items[0].account_id)
+            else:
+                ids, token = [item.account_id for item in items], str(items[0].client_token)
+                answer = inspector.switch(client, self.action, ids, scan_type, token)
         except NotAllowed as stopped:
             with self.lease.held():
                 for item in items:
@@ -250,7 +260,10 @@ class _Region:
         else:
             with self.lease.held():
                 for item in items:
-                    self._answered(item, answer)
+                    if scan_type == MEMBERSHIP:
+                        self._begun(item, RelationshipStatus.CREATED, associated_by)
+                    else:
+                        self._answered(item, answer)
 
     def _failed(self, item: ActivationItem, error: Exception) -> None:
         """A no of AWS ends or delays the item. Anything else leaves open whether it was done: whoever is next looks."""
@@ -267,17 +280,6 @@ class _Region:
         token = tokens.pop()
         is_same = token and not tokens and self.request.items.filter(client_token=token).count() == len(items)
         return token if token and is_same else uuid.uuid4()
-
-    def _associate(self, client: Inspector2Client, items: list[ActivationItem]) -> None:
-        for item in items:
-            try:
-                said = inspector.associate(client, item.account_id)
-            except Exception as error:
-                with self.lease.held():
-                    self._failed(item, error)
-            else:
-                with self.lease.held():
-                    self._begun(item, RelationshipStatus.CREATED, said)
 
     def _has_just_joined(self, item: ActivationItem) -> bool:
         """A member that was associated a moment ago is refused until that is known everywhere at AWS."""
@@ -316,7 +318,10 @@ class _Region:
 
 
 def _steps(items: Iterable[ActivationItem], action: Action) -> Iterator[tuple[str, list[ActivationItem]]]:
-    """One call per scan type, up to 100 accounts each, the administrator's own account apart; in the order needed."""
+    """One call per scan type, up to 100 accounts each, the administrator's own account apart; in the order needed.
+
+    Associating takes one account a call.
+    """
     order = [MEMBERSHIP, *SWITCHABLE]
     if action == Action.DEACTIVATE:
         place = order.index(ResourceScanType.LAMBDA)
@@ -334,5 +339,6 @@ def _steps(items: Iterable[ActivationItem], action: Action) -> Iterator[tuple[st
 
     for (place, _, _), group in groupby(sorted(rows, key=key), key=key):
         some = list(group)
-        for start in range(0, len(some), MOST_ACCOUNTS):
-            yield order[place], some[start : start + MOST_ACCOUNTS]
+        accounts_a_call = 1 if order[place] == MEMBERSHIP else MOST_ACCOUNTS
+        for start in range(0, len(some), accounts_a_call):
+            yield order[place], some[start : start + accounts_a_call]

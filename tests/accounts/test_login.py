@@ -120,6 +120,38 @@ def test_a_new_login_has_a_new_session_id(client, viewer):
     assert client.session.session_key != first
 
 
+def test_a_session_that_was_there_before_the_login_is_worth_nothing_after_it(client, viewer):
+    """Whoever put a session of their own into this browser does not share the login."""
+    planted = client.session
+    planted["planted"] = "1"
+    planted.save()
+    client.cookies["sessionid"] = planted.session_key
+    log_in(client)
+    assert is_logged_in(client)
+    assert client.cookies["sessionid"].value != planted.session_key
+    other = Client()
+    other.cookies["sessionid"] = planted.session_key
+    assert not is_logged_in(other)
+
+
+def test_a_logout_is_a_form_and_ends_the_session_on_the_server(client, viewer):
+    log_in(client)
+    kept = Client()
+    kept.cookies["sessionid"] = client.cookies["sessionid"].value
+    assert client.get("/logout/").status_code == 405
+    assert is_logged_in(client)
+    client.post("/logout/")
+    assert not is_logged_in(kept), "whoever copied the cookie is out as well"
+
+
+def test_no_script_reads_the_cookies_and_no_other_site_sends_them(client, viewer):
+    client.get("/login/")
+    log_in(client)
+    for name in ("sessionid", "csrftoken"):
+        cookie = client.cookies[name]
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["domain"]) == (True, "Lax", "/", "")
+
+
 def test_another_password_ends_the_other_sessions_and_not_this_one(client, viewer):
     other = Client()
     log_in(other)

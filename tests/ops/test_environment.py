@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -132,6 +133,38 @@ def test_the_shipped_settings_pass_django_deployment_check() -> None:
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+SAFE = {
+    "DEBUG": False,
+    "COVERAGE_READ_ONLY": True,
+    "COVERAGE_ALLOW_DEACTIVATION": False,
+    "SESSION_COOKIE_NAME": "__Host-sessionid",
+    "CSRF_COOKIE_NAME": "__Host-csrftoken",
+    "SESSION_COOKIE_SECURE": True,
+    "CSRF_COOKIE_SECURE": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "CSRF_COOKIE_SAMESITE": "Lax",
+    "CSRF_COOKIE_HTTPONLY": True,
+    "SECURE_SSL_REDIRECT": True,
+    "SECURE_HSTS_SECONDS": 31_536_000,
+    "SECURE_PROXY_SSL_HEADER": None,
+}
+
+
+def test_who_sets_nothing_gets_the_safe_values() -> None:
+    """Only what must be set is set: no debugging, nothing changed at AWS, cookies for https alone."""
+    must = {"SECRET_KEY", "ALLOWED_HOSTS", "COVERAGE_REGIONS", "PATH", "HOME"}
+    code = f"import coverage_site.settings as s; print({{name: getattr(s, name) for name in {list(SAFE)}}})"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name in must},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ast.literal_eval(ran.stdout) == SAFE
 
 
 def test_a_secret_key_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,10 +42,13 @@ def test_no_secret_is_in_logs_pages_signals_tasks_or_the_database(
         COVERAGE_OIDC_ISSUER="https://login.example.com",
         COVERAGE_OIDC_CLIENT_ID="dashboard",
         COVERAGE_READ_ROLE_ARN="arn:aws:iam::999900001111:role/reader",
+        COVERAGE_READ_ONLY="0",
+        COVERAGE_WRITE_ROLE_ARN="arn:aws:iam::999900001111:role/writer",
         **SECRETS,
     )
     assert program.process.wait(120) == 0, program.said[-3000:]
     borrowed = json.loads(handed_out.read_text())
+    assert len(set(borrowed)) == 4, "those of the role to read with and of the one to write with"
     secrets = {*SECRETS.values(), valkey.password, *borrowed}
     places = {
         "log": program.said,

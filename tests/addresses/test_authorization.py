@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from accounts.choices import Event, ItemState
-from accounts.models import (
-    AccountChange,
-    AccountGrant,
-    ActivationItem,
-    ActivationRequest,
-    AuditEvent,
-    AwsAccount,
-    ClaimRule,
-    Person,
-)
+from accounts.choices import Event
+from accounts.models import AccountChange, ActivationRequest, AuditEvent, AwsAccount, Person
 from aws.choices import ScopeState
 from tests import authorization as table, factories
+from tests.addresses.conftest import asked
 from tests.authorization import LOGIN, TABLE, Answers, Line
-from tests.factories import PAYMENTS, REGION, SEARCH
+from tests.factories import REGION, SEARCH
 from tests.reading import read
 
 pytestmark = pytest.mark.django_db
@@ -40,16 +29,6 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 NOT_THE_METHOD = 405
 ABSENT = "999999999999"
 TOKEN = re.compile(r'csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": "\w+"')
-
-ROLES: dict[str, dict[str, Any]] = {
-    table.INACTIVE: {"role": "site_admin", "is_active": False},
-    table.NOBODY: {},
-    table.VIEWER: {"role": "viewer"},
-    table.ACCOUNT_VIEWER: {"role": "account_viewer", "accounts": [PAYMENTS]},
-    table.ADMIN_OF_A: {"role": "delegated_admin", "accounts": [PAYMENTS]},
-    table.ADMIN: {"role": "delegated_admin", "all_accounts": True},
-    table.SITE_ADMIN: {"role": "site_admin"},
-}
 
 
 def routes(patterns: Any, prefix: str = "") -> Iterator[str]:
@@ -71,100 +50,6 @@ def test_every_line_speaks_of_every_role(line: Line) -> None:
     for expected in (line.get, line.post):
         assert expected is None or set(expected) == set(table.ROLES)
     assert line.get or line.post or line.about_oneself
-
-
-# --- The world: an account A that the granted people see, and a B like it that they do not
-
-
-@pytest.fixture
-def names(db: None, settings: Any) -> dict[str, str]:
-    """What the addresses of the table name."""
-    settings.COVERAGE_READ_ONLY = False
-    settings.COVERAGE_WRITE_ROLE_ARN = "arn:aws:iam::999988887777:role/coverage-writer"
-    factories.administered()
-    factories.read()
-    other = factories.person("other", role="account_viewer", accounts=[SEARCH])
-    askers = {"A": factories.person("asker"), "B": other}
-    given = {"A": PAYMENTS, "B": SEARCH, "person": str(other.pk)}
-    for letter, account_id in (("A", PAYMENTS), ("B", SEARCH)):
-        factories.scan_types(account_id, LAMBDA_CODE="DISABLED")
-        row = factories.instance(f"web-{letter}", resource_id=f"i-{letter.lower()}", account_id=account_id)
-        given[f"finding of {letter}"] = factories.finding(row).finding_arn
-        given[f"request of {letter}"] = str(request_for(askers[letter], account_id).pk)
-        AuditEvent.objects.create(at=timezone.now(), event=Event.REQUESTED, account_id=account_id)
-    held = factories.fail("coverage", REGION, "AWS_EC2_INSTANCE", state=ScopeState.HELD)
-    factories.run(held, outcome="held")
-    group = Group.objects.create(name="a group")
-    given |= {
-        "held": str(held.pk),
-        "generation": str(held.generation),
-        "group": str(group.pk),
-        "grant": str(AccountGrant.objects.create(group=group, account_id=SEARCH).pk),
-        "rule": str(ClaimRule.objects.create(value="known", role="viewer").pk),
-    }
-    return given
-
-
-def request_for(person: Person, account_id: str) -> ActivationRequest:
-    made = ActivationRequest.objects.create(
-        token=uuid.uuid4(),
-        person=person,
-        action="activate",
-        scan_types=["EC2"],
-        regions=[REGION],
-        created_at=timezone.now(),
-    )
-    ActivationItem.objects.create(
-        request=made, account_id=account_id, region=REGION, scan_type="CODE_REPOSITORY", state=ItemState.PLANNED
-    )
-    return made
-
-
-@pytest.fixture
-def log_in(names: dict[str, str]) -> Callable[[str], Client]:
-    """A client of this role; somebody inactive was logged in before they were switched off."""
-
-    def as_role(role: str) -> Client:
-        client = Client()
-        if role != table.ANONYMOUS:
-            facts = dict(ROLES[role])
-            is_active = facts.pop("is_active", True)
-            person = factories.person(f"the {role}".replace(" ", "-"), **facts)
-            client.force_login(person)
-            Person.objects.filter(pk=person.pk).update(is_active=is_active)
-            names["oneself"] = str(person.pk)
-        names.setdefault("oneself", names["person"])
-        return client
-
-    return as_role
-
-
-def filled(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, Mapping):
-        return {name: filled(one, names) for name, one in value.items()}
-    if isinstance(value, list):
-        return [filled(one, names) for one in value]
-    return re.sub(r"\{([^}]+)\}", lambda match: names[match[1]], value)
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Each request meets the same world."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
-def asked(client: Client, method: str, line: Line, names: dict[str, str], headers: dict[str, str]) -> Any:
-    data = filled(line.data, names) if method == "POST" else None
-    session = dict(client.cookies)
-    with undone():
-        response = getattr(client, method.lower())(filled(line.address, names), data, headers=headers)
-        if response.streaming:
-            b"".join(response.streaming_content)
-    client.cookies.clear()
-    client.cookies.update(session)
-    return response
 
 
 def expected_status(line: Line, method: str, role: str) -> int:
@@ -300,9 +185,10 @@ def canaries(names: dict[str, str]) -> None:
 LINK = re.compile(r'(?:href|action|hx-get)="([^"#]*)[#"]')
 
 
-def crawl(client: Client, most: int = 400) -> dict[str, str]:
-    """Every page that can be reached by its links, address → what came back, headers included."""
+def crawl(client: Client, most: int = 600) -> dict[str, str]:
+    """Every page that can be reached by its links, and its fragment: address → what came back, headers included."""
     found: dict[str, str] = {}
+    parts: set[str] = set()
     waiting = [
         "/",
         "/activation/",
@@ -320,6 +206,11 @@ def crawl(client: Client, most: int = 400) -> dict[str, str]:
         content = b"".join(response.streaming_content) if response.streaming else response.content
         text = content.decode()
         found[address] = f"{response.headers}\n{text}"
+        path = address.partition("?")[0]
+        if not response.streaming and path not in parts:
+            parts.add(path)
+            part = client.get(address, headers={"HX-Request": "true"})
+            found[f"{address}#as-a-fragment"] = f"{part.headers}\n{part.content.decode()}"
         if response.status_code == 302:
             waiting.append(response["Location"])
         for link in LINK.findall(text):
