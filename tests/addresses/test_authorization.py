@@ -18,7 +18,7 @@ from accounts.choices import Event
 from accounts.models import AccountChange, ActivationRequest, AuditEvent, AwsAccount, Person
 from aws.choices import ScopeState
 from tests import authorization as table, factories
-from tests.addresses.conftest import asked
+from tests.addresses.world import asked
 from tests.authorization import LOGIN, TABLE, Answers, Line
 from tests.factories import REGION, SEARCH
 from tests.reading import read

@@ -14,11 +14,14 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.choices import Event
-from accounts.lists import SORTS as SORTS_OF_ACCOUNTS
+from accounts.forms import PARAMETERS as OF_ACCOUNTS
+from accounts.lists import USUAL_SCAN_TYPES
 from accounts.models import ActivationRequest, AuditEvent, Person
+from accounts.orders import sorts_for
+from scanning.filters import PARAMETERS as OF_COVERAGE
 from scanning.tables import SORTS
 from tests import authorization as table
-from tests.addresses.conftest import asked, filled, undone
+from tests.addresses.world import asked, filled, undone
 from tests.authorization import TABLE
 from tests.factories import SEARCH
 from tests.reading import read
@@ -244,14 +247,13 @@ def hidden_names() -> list[str]:
     [
         ("/coverage/instances/", SORTS),
         ("/coverage/instances/export.csv", SORTS),
-        ("/coverage/accounts/", SORTS_OF_ACCOUNTS),
-        ("/coverage/accounts/export.csv", SORTS_OF_ACCOUNTS),
+        ("/coverage/accounts/", sorts_for(USUAL_SCAN_TYPES)),
+        ("/coverage/accounts/export.csv", sorts_for(USUAL_SCAN_TYPES)),
     ],
 )
 def test_nothing_is_sorted_or_narrowed_by_a_name_that_is_not_offered(log_in, names, address, known) -> None:
     client, tried = log_in(table.ACCOUNT_VIEWER), 0
-    offered = {"q", "tag", "region", "account", "status", "group", "sort", "per", "after", "before", "about", "scanned"}
-    offered |= {"missing", "state", "scan_type", "type", "finding", "severity"}
+    offered = {*OF_ACCOUNTS, *OF_COVERAGE}
 
     def shown(query: str = "") -> Any:
         response = client.get(f"{address}{query}")
