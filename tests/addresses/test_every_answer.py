@@ -234,12 +234,13 @@ def test_fields_that_a_form_does_not_have_are_ignored(role, log_in, names, queue
 
 
 def hidden_names() -> list[str]:
-    """Every field of every model, and paths through their relations."""
-    found = {"password", "secret", "pk", "?", "-?", "id__password", "name__regex", "name%00", "extra(select)", "1", "*"}
+    """Two hundred of the fields of all models and of paths through their relations, and what is no name at all."""
+    found = set()
     for model in apps.get_models():
         for field in model._meta.get_fields():
             found |= {field.name, f"{field.name}__password", f"account__{field.name}", f"person__{field.name}"}
-    return sorted(found)
+    odd = ["password", "account__person__password", "?", "-?", "--name", "name__regex", "a\x00b", "raw(select)", "*"]
+    return [*odd, *sorted(found)[:: max(1, len(found) // 190)]]
 
 
 @pytest.mark.parametrize(
@@ -253,23 +254,20 @@ def hidden_names() -> list[str]:
 )
 def test_nothing_is_sorted_or_narrowed_by_a_name_that_is_not_offered(log_in, names, address, known) -> None:
     client, tried = log_in(table.ACCOUNT_VIEWER), 0
-    offered = {*OF_ACCOUNTS, *OF_COVERAGE}
 
-    def shown(query: str = "") -> Any:
-        response = client.get(f"{address}{query}")
-        content = b"".join(response.streaming_content) if response.streaming else response.content
-        return response.status_code, re.sub(rb'csrf\w+" value="\w+"|X-CSRFToken": "\w+"|\d+ seconds? ago', b"", content)
+    def rows(name: str) -> Any:
+        response = client.get(address, {name: "1"})
+        assert response.status_code == 200, name
+        return b"".join(response.streaming_content) if response.streaming else read(response).tables
 
-    plain = shown()
-    assert plain[0] == 200
+    plain = rows("nothing-that-is-known")
     for name in hidden_names():
         if name.lstrip("-") not in known:
-            for sign in ("", "-"):
-                assert shown(f"?sort={sign}{name}")[0] == 400, name
-        if name not in offered and tried < 200 and name.isidentifier():
+            assert client.get(address, {"sort": name}).status_code == 400, name
+        if name not in {*OF_ACCOUNTS, *OF_COVERAGE} and len(name) % 3 == 0:
+            assert rows(name) == plain, name
             tried += 1
-            assert shown(f"?{name}=1") == plain, name
-    assert tried >= 100
+    assert tried >= 50
 
 
 # --- The audit

@@ -55,7 +55,7 @@ request = confirm(dana, wish, Confirmation(uuid.uuid4(), preview(dana, wish).dig
 assert carry_out(request.pk)
 assert request.items.get().aws_request_id, "AWS was asked with the role to write with"
 assert len(sessions) == 2
-borrowed = [one.get_credentials().get_frozen_credentials() for one in sessions]
+borrowed = [found.get_frozen_credentials() for one in sessions if (found := one.get_credentials())]
 handed_out.write_text(json.dumps([secret for one in borrowed for secret in (one.secret_key, one.token)]))
 
 visitor = Client(raise_request_exception=False)
