@@ -27,7 +27,7 @@ from accounts.activation_forms import TYPED, ConfirmationForm, WishForm, new_tok
 from accounts.choices import OPEN_STATES, Action, ItemState, RequestState
 from accounts.forms import scan_type_label
 from accounts.lists import Scopes
-from accounts.models import MEMBERSHIP, ActivationItem, ActivationRequest, AwsAccount, Person
+from accounts.models import MEMBERSHIP, ActivationItem, ActivationRequest, AwsAccount, Person, SettingsRequest
 from accounts.tables import label_of
 from aws.queue import send
 from coverage_site.drawing import draw_full_time, draw_time
@@ -201,7 +201,19 @@ def request_list(request: HttpRequest) -> HttpResponse:
         }
         for row in visible
     ]
-    return render(request, "accounts/requests.html", {"rows": rows, "section": "activation"})
+    of_settings = SettingsRequest.objects.visible_to(person).select_related("person")[:REQUESTS_SHOWN]
+    names = AwsAccount.objects.visible_to(person).filter(account_id__in={row.account_id for row in of_settings}).named()
+    settings_rows = [
+        {
+            "request": row,
+            "account": names.get(row.account_id) or row.account_id,
+            "at": draw_time(row.created_at, now),
+            "mark": MARKS[ItemState(row.state)],
+        }
+        for row in of_settings
+    ]
+    context = {"rows": rows, "settings_rows": settings_rows, "section": "activation"}
+    return render(request, "accounts/requests.html", context)
 
 
 def _visible_requests(person: Person) -> Any:

@@ -17,6 +17,7 @@ from accounts.forms import scan_type_label
 from accounts.lists import Listed, Scopes, Sheet, read_sheet, scan_types_shown
 from accounts.models import AccountChange, AwsAccount, Person
 from accounts.selection import actions_for
+from accounts.settings_rows import SETTINGS, WORDS, settings_of
 from accounts.tables import UNKNOWN, coverage_address, draw_label, label_of
 from coverage_site.drawing import NOTHING, absolute, draw_full_time, draw_time, markup
 from scanning.choices import Kind, ResourceType, ScanType
@@ -132,6 +133,7 @@ def account_context(person: Person, account: AwsAccount) -> dict[str, Any]:
         "pages": _pages(account.account_id, sheet),
         "history": [_change(change) for change in changes],
         "accounts_address": reverse("accounts"),
+        **settings_of(person, account, sheet),
     }
 
 
@@ -216,7 +218,7 @@ def _pages(account_id: str, sheet: Sheet) -> list[PageCount]:
 
 def _change(change: AccountChange) -> dict[str, object]:
     """One line of the history, in the words of the page."""
-    what = FIELDS.get(change.field) or scan_type_label(change.field)
+    what = FIELDS.get(change.field) or SETTINGS.get(change.field) or scan_type_label(change.field)
     values = [_value(change.field, value) for value in (change.from_value, change.to_value)]
     where = f" in {change.region}" if change.region else ""
     return {"at": absolute(change.at), "words": f"{what}{where}: {values[0]} → {values[1]}"}
@@ -227,6 +229,8 @@ def _value(field: str, value: str) -> str:
         if not value:
             return "Not a member"
         return str(RelationshipStatus(value).label) if value in RelationshipStatus else value
+    if field in SETTINGS:
+        return WORDS.get(value, value or "—")
     if field in FIELDS:
         return value.replace("_", " ").capitalize() if field == "state" and value else value or "—"
     return label_of(value) if value else "—"

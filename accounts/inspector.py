@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,10 @@ class AccountStatuses:
 
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class NotTold(ReadError):
+    """Inspector answered, and does not say what was asked of this account."""
 
 
 def who_am_i(sts: STSClient, inspector: Inspector2Client) -> Caller:
@@ -223,8 +227,58 @@ def organization_configuration(client: Inspector2Client) -> tuple[dict[str, bool
     return {str(key): bool(value) for key, value in auto_enable.items()}, bool(answer.get("maxAccountLimitReached"))
 
 
-def configuration(client: Inspector2Client) -> dict[str, Any]:
-    """AWS' GetConfiguration of the caller: EC2 scan mode and ECR re-scan durations."""
-    answer: dict[str, Any] = dict(client.get_configuration())
+def configuration(client: Inspector2Client, account_id: str = "") -> dict[str, Any]:
+    """AWS' GetConfiguration of the caller, or of one of its members: EC2 scan mode and ECR re-scan durations."""
+    answer: dict[str, Any] = dict(client.get_configuration(**({"accountId": account_id} if account_id else {})))
     answer.pop("ResponseMetadata", None)
     return answer
+
+
+def deep_inspection(client: Inspector2Client, account_ids: Sequence[str]) -> AccountStatuses:
+    """AWS' deep inspection status of up to 100 members: told, and refused."""
+    answer = ask(client, "batch_get_member_ec2_deep_inspection_status", "accountIds", accountIds=list(account_ids))
+    return AccountStatuses(
+        told={str(one["accountId"]): one for one in answer["accountIds"]},
+        refused={str(one["accountId"]): one for one in answer.get("failedAccountIds") or []},
+    )
+
+
+# --- Settings and memberships are changed. Each is one call; the id of the request at AWS comes back.
+
+
+def disassociate(client: Inspector2Client, account_id: str) -> str:
+    return _request_id(client.disassociate_member(accountId=account_id), "accountId")
+
+
+def set_automatic_activation(client: Inspector2Client, auto_enable: dict[str, bool]) -> str:
+    """AWS replaces the whole of it: what is left out becomes false."""
+    answer = client.update_organization_configuration(autoEnable=auto_enable)  # type: ignore[arg-type]
+    return _request_id(answer, "autoEnable")
+
+
+def configure(client: Inspector2Client, account_id: str, wanted: Mapping[str, Any]) -> str:
+    """Change the caller's configuration, or that of one of its members."""
+    whose: dict[str, Any] = {"accountId": account_id} if account_id else {}
+    return _request_id(client.update_configuration(**{**whose, **wanted}))
+
+
+def switch_deep_inspection(client: Inspector2Client, account_id: str, *, on: bool) -> tuple[str, str]:
+    """The id of the request at AWS, and in whose words it was refused; empty if it was not."""
+    answer: dict[str, Any] = dict(
+        client.batch_update_member_ec2_deep_inspection_status(
+            accountIds=[{"accountId": account_id, "activateDeepInspection": on}]
+        )
+    )
+    for refused in answer.get("failedAccountIds") or []:
+        if refused.get("accountId") == account_id:
+            return _request_id(answer), str(refused.get("errorMessage") or "AWS gave no reason.")
+    if not isinstance(answer.get("accountIds"), list):
+        raise IncompletePage("Deep inspection was answered without its accounts: whether it was done is not known.")
+    return _request_id(answer), ""
+
+
+def _request_id(answer: Any, carries: str = "") -> str:
+    """botocore makes an empty answer of a page that is not from AWS: where AWS says something, it must be there."""
+    if carries and not answer.get(carries):
+        raise IncompletePage(f"AWS answered without {carries}: whether it was done is not known.")
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts import inspector, organizations
 from accounts.activation.locks import BLOCKED
@@ -25,12 +28,16 @@ from accounts.models import (
 from aws import session
 from aws.choices import CallerKind, HoldKind, What
 from aws.decoding import clean
-from aws.errors import Held
+from aws.errors import Held, ServiceError, describe
 from aws.models import GLOBAL, SyncRun
 from aws.runs import Run, run_scope
 
 if TYPE_CHECKING:
+    from mypy_boto3_inspector2 import Inspector2Client
+
     from accounts.inspector import AccountStatuses, Caller
+
+log = logging.getLogger(__name__)
 
 ORGANIZATION_FIELDS = ("name", "email", "state", "organizational_unit", "joined_at")
 HISTORY_OF_ACCOUNTS = ("state", "organizational_unit")
@@ -44,6 +51,10 @@ REGIONAL_FIELDS = (
     "error_message",
     "unknown_since",
 )
+MEMBER_SETTINGS = ("scanMode", "rescanDuration", "pullDateRescanDuration", "pullDateRescanMode")
+MEMBER_SETTINGS_EVERY = timedelta(days=1)
+MEMBER_SETTINGS_A_READ = 50
+"""Members whose settings one read asks for: a call for each."""
 TYPE_FIELDS = ("status", "error_code", "error_message")
 
 
@@ -157,13 +168,15 @@ def _read_region(run: Run, region: str) -> None:
     asked = [caller.account_id, *(account_id for account_id, member in members.items() if _is_associated(member))]
     statuses = inspector.account_statuses(client, list(dict.fromkeys(asked)))
     _mark_locked(statuses, caller.account_id, inspector.account_permissions(client))
+    settings_of_members = _read_member_settings(client, region, members)
     run.counts.read = len({*members, caller.account_id})
     _hold_if_members_vanished(run, region, {*members, caller.account_id})
     with run.writing() as now:
         AwsAccount.objects.ensure({*members, caller.account_id}, now)
         _store_accounts(run, region, caller, members, statuses, now)
         _store_scan_types(run, region, statuses, now)
-        _store_settings(region, *organization, configuration, now)
+        store_settings(region, *organization, configuration, now)
+        store_member_settings(region, settings_of_members, now)
 
 
 def _hold_if_members_vanished(run: Run, region: str, listed: set[str]) -> None:
@@ -303,7 +316,75 @@ def _store_scan_types(run: Run, region: str, statuses: AccountStatuses, now: dat
     run.counts.changed += len(changed)
 
 
-def _store_settings(
+@dataclass(frozen=True)
+class MemberSettings:
+    """What a member has set in one Region; None of what was not told."""
+
+    deep_inspection: str | None
+    configuration: dict[str, Any] | None
+
+
+def _read_member_settings(
+    client: Inspector2Client, region: str, members: Mapping[str, Mapping[str, Any]]
+) -> dict[str, MemberSettings]:
+    """Deep inspection, EC2 scan mode and ECR durations of members: a few with each read, each of them once a day.
+
+    Inspector tells the configuration of one account a call. Where it refuses, the rest is read without it.
+    """
+    lately = RegionalAccount.objects.filter(region=region, settings_read_at__gt=timezone.now() - MEMBER_SETTINGS_EVERY)
+    known = set(lately.values_list("account_id", flat=True))
+    due = [
+        account_id
+        for account_id, member in sorted(members.items())
+        if account_id not in known and member.get("relationshipStatus") == RelationshipStatus.ENABLED
+    ][:MEMBER_SETTINGS_A_READ]
+    if not due:
+        return {}
+    try:
+        told = inspector.deep_inspection(client, due).told
+    except ServiceError as error:
+        log.warning("Deep inspection in %s is not told: %s", region, describe(error))
+        told = {}
+    found = {}
+    for account_id in due:
+        status = told.get(account_id, {}).get("status")
+        try:
+            configuration = inspector.configuration(client, account_id)
+        except ServiceError as error:
+            log.warning("The configuration of %s in %s is not told: %s", account_id, region, describe(error))
+            configuration = None
+        found[account_id] = MemberSettings(str(status) if status else None, configuration)
+    return found
+
+
+def store_member_settings(region: str, found: Mapping[str, MemberSettings], now: datetime) -> None:
+    """What members have set, with its history; what was not told stays as it was."""
+    changed, history = [], []
+    for row in RegionalAccount.objects.filter(region=region, account_id__in=list(found)):
+        told, before = found[row.account_id], _settings_of(row)
+        row.deep_inspection = row.deep_inspection if told.deep_inspection is None else told.deep_inspection
+        if told.configuration is not None:
+            row.configuration = json.loads(json.dumps(clean(told.configuration), default=_text))
+        after = _settings_of(row)
+        history += [
+            _change(row.account_id, region, name, before[name], after[name], now)
+            for name in after
+            if before[name] and before[name] != after[name]
+        ]
+        row.settings_read_at = now
+        changed.append(row)
+    fields = ["deep_inspection", "configuration", "settings_read_at"]
+    RegionalAccount.objects.bulk_update(changed, fields, batch_size=BATCH)
+    AccountChange.objects.bulk_create(history, batch_size=BATCH)
+
+
+def _settings_of(row: RegionalAccount) -> dict[str, str]:
+    """Setting of a member → its value, as its history names them."""
+    leaves = {name.rpartition(".")[2]: value for name, value in _leaves("", row.configuration)}
+    return {"deep_inspection": row.deep_inspection} | {name: leaves.get(name, "") for name in MEMBER_SETTINGS}
+
+
+def store_settings(
     region: str, auto_enable: dict[str, bool], limit_reached: bool, configuration: dict[str, Any], now: datetime
 ) -> None:
     """The settings as AWS gives them; their history setting by setting. The first sight is no change."""

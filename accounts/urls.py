@@ -9,7 +9,15 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import activation_views, audit_views, people_views, security_views, single_sign_on, views
+from accounts import (
+    activation_views,
+    audit_views,
+    people_views,
+    security_views,
+    settings_views,
+    single_sign_on,
+    views,
+)
 
 urlpatterns = [
     # Names with a prefix are those that allauth looks up.
@@ -40,6 +48,12 @@ urlpatterns = [
     path("activation/<int:number>/approve/", activation_views.approve, name="activation-approve"),
     path("activation/<int:number>/cancel/", activation_views.cancel, name="activation-cancel"),
     path("activation/<int:number>/retry/", activation_views.retry, name="activation-retry"),
+    path("settings/", settings_views.organization, name="organization-settings"),
+    path("settings/change/", settings_views.change, name="setting-change"),
+    path("settings/confirm/", settings_views.confirm, name="setting-confirm"),
+    path("settings/<int:number>/", settings_views.one_request, name="settings-request"),
+    path("settings/<int:number>/approve/", settings_views.approve, name="settings-request-approve"),
+    path("settings/<int:number>/cancel/", settings_views.cancel, name="settings-request-cancel"),
     path("audit/", audit_views.audit, name="audit"),
     path("audit/export.csv", audit_views.export, name="audit-export"),
     path("people/", people_views.all_people, name="people"),

@@ -103,15 +103,41 @@ CALLS: tuple[AwsCall, ...] = (
         probe={"maxResults": 1},
         answers="permissions",
     ),
+    AwsCall(
+        "inspector2:BatchGetMemberEc2DeepInspectionStatus",
+        "Whether deep inspection is activated in a member",
+        is_optional=True,
+        for_admins=True,
+        answers="accountIds",
+    ),
     ORGANIZATION,
     AwsCall("inspector2:Enable", "Activate scan types", WRITE, probe=None),
     AwsCall("inspector2:Disable", "Deactivate scan types", WRITE, probe=None),
     AwsCall("inspector2:AssociateMember", "Make an account of the organization a member", WRITE, probe=None),
+    AwsCall("inspector2:DisassociateMember", "End a membership", WRITE, probe=None),
+    AwsCall(
+        "inspector2:UpdateOrganizationConfiguration",
+        "Change what is activated by itself in new member accounts",
+        WRITE,
+        probe=None,
+    ),
+    AwsCall(
+        "inspector2:UpdateConfiguration",
+        "Change how instances are scanned and how long images are scanned again",
+        WRITE,
+        probe=None,
+    ),
+    AwsCall(
+        "inspector2:BatchUpdateMemberEc2DeepInspectionStatus",
+        "Activate or deactivate deep inspection in a member",
+        WRITE,
+        probe=None,
+    ),
 )
 READING = tuple(call for call in CALLS if call.use == READ)
 
-LEFT_OUT = {"disable": "inspector2:Disable"}
-"""What a policy to write with may go without: word → action."""
+LEFT_OUT = {"disable": {"inspector2:Disable", "inspector2:DisassociateMember"}}
+"""What a policy to write with may go without: word → actions."""
 
 
 def partition_of(region: str) -> str:
@@ -139,7 +165,7 @@ def service_linked_roles(partition: str) -> Statement:
 
 def policy(use: str, without: frozenset[str] = frozenset(), partition: str = "aws") -> dict[str, Any]:
     """The policy of the role to read with, or of the one to write with: these actions and no others."""
-    left_out = {LEFT_OUT[word] for word in without}
+    left_out = {action for word in without for action in LEFT_OUT[word]}
     actions = [call.action for call in CALLS if call.use == use and call.needs_policy and call.action not in left_out]
     statements = [statement(*actions)]
     if use == WRITE:

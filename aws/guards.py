@@ -45,12 +45,14 @@ def _refuse_every_change(model: Any, **_: Any) -> None:
 def _refuse_while_read_only(model: Any, **_: Any) -> None:
     if _changes(model.name) and settings.COVERAGE_READ_ONLY:
         raise NotAllowed(f"{model.name} was not sent: COVERAGE_READ_ONLY is on.")
-    if model.name == "Disable" and not settings.COVERAGE_ALLOW_DEACTIVATION:
-        raise NotAllowed("Disable was not sent: COVERAGE_ALLOW_DEACTIVATION is off.")
+    if model.name in {"Disable", "DisassociateMember"} and not settings.COVERAGE_ALLOW_DEACTIVATION:
+        raise NotAllowed(f"{model.name} was not sent: COVERAGE_ALLOW_DEACTIVATION is off.")
 
 
 def _refuse_careless(params: dict[str, Any], model: Any, **_: Any) -> None:
     """AWS takes an absent list for the caller or for everything: a bug must never mean that."""
+    if model.name == "BatchUpdateMemberEc2DeepInspectionStatus":
+        _refuse_deep_inspection_off(params.get("accountIds") or [])
     if model.name not in {"Enable", "Disable"}:
         return
     accounts, types = params.get("accountIds") or [], params.get("resourceTypes") or []
@@ -63,3 +65,8 @@ def _refuse_careless(params: dict[str, Any], model: Any, **_: Any) -> None:
             isinstance(account_id, str) and account_id.isascii() and account_id.isdigit() and len(account_id) == 12
         ):
             raise NotAllowed(f"{model.name} was not sent: {account_id!r} is no account id of 12 digits.")
+
+
+def _refuse_deep_inspection_off(wanted: list[dict[str, Any]]) -> None:
+    if not settings.COVERAGE_ALLOW_DEACTIVATION and not all(one.get("activateDeepInspection") for one in wanted):
+        raise NotAllowed("Deep inspection was not deactivated: COVERAGE_ALLOW_DEACTIVATION is off.")

@@ -220,7 +220,10 @@ CELERY_TASK_SOFT_TIME_LIMIT = 55 * 60
 CELERY_TASK_TIME_LIMIT = 60 * 60
 CELERY_TIMEZONE = "UTC"
 # A queue of its own: only the worker that takes it needs to be able to assume the role to write with.
-CELERY_TASK_ROUTES = {"accounts.tasks.carry_out": {"queue": "changes"}}
+CELERY_TASK_ROUTES = {
+    "accounts.tasks.carry_out": {"queue": "changes"},
+    "accounts.tasks.change_setting": {"queue": "changes"},
+}
 CELERY_BEAT_SCHEDULE = {
     "say that beat, broker and worker live": {
         "task": "aws.tasks.heartbeat",

@@ -57,6 +57,9 @@ class Line:
 
 WISH = {"action": "activate", "account": ["{A}"], "scan_type": ["EC2"], "region": ["us-east-1"]}
 FOREIGN_WISH = {**WISH, "account": ["{B}"]}
+ORGANIZATION_SETTING = "setting=automatic_activation&region=us-east-1"
+MEMBERSHIP = "setting=disassociate&region=us-east-1"
+SETTING = {"setting": "automatic_activation", "region": "us-east-1", "chosen": "1", "on": "ec2"}
 RIGHTS = {"role": "viewer", "is_active": "1"}
 RULE = {"claim": "groups", "value": "new", "role": "viewer"}
 HELD = {"generation": "{generation}"}
@@ -122,6 +125,32 @@ TABLE = [
             },
         )
         for verb, status in (("approve", BAD), ("cancel", MOVED), ("retry", BAD))
+        for of in ("A", "B")
+    ),
+    # Settings
+    Line("organization-settings", "/settings/", get=logged_in()),
+    Line("setting-change", f"/settings/change/?{ORGANIZATION_SETTING}", get=answers((ADMIN,))),
+    Line("setting-change", f"/settings/change/?{MEMBERSHIP}&account={{A}}", get=answers((ADMIN_OF_A, ADMIN))),
+    Line(
+        "setting-change",
+        f"/settings/change/?{MEMBERSHIP}&account={{B}}",
+        get={**answers((ADMIN,)), ADMIN_OF_A: MISSING},
+    ),
+    Line("setting-confirm", "/settings/confirm/", post=answers((ADMIN,), BAD), data=SETTING),
+    *(
+        Line("settings-request", f"/settings/{{settings of {of}}}/", get=answers(who, otherwise=MISSING))
+        for of, who in (("A", SEE_A), ("B", SEE_ALL))
+    ),
+    *(
+        Line(
+            f"settings-request-{verb}",
+            f"/settings/{{settings of {of}}}/{verb}/",
+            post={
+                **answers(SEE_A if of == "A" else SEE_ALL, DENIED, otherwise=MISSING),
+                **dict.fromkeys((ADMIN_OF_A, ADMIN) if of == "A" else (ADMIN,), status),
+            },
+        )
+        for verb, status in (("approve", BAD), ("cancel", MOVED))
         for of in ("A", "B")
     ),
     # People and the audit

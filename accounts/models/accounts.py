@@ -132,6 +132,11 @@ class RegionalAccount(models.Model):
     unknown_since = models.DateTimeField(
         null=True, blank=True, help_text="Inspector refuses to tell this account's state since; what is stored is older"
     )
+    deep_inspection = models.CharField(max_length=32, blank=True, default="", help_text="AWS' status; empty: not known")
+    configuration = models.JSONField(
+        default=dict, help_text="AWS' GetConfiguration of a member: EC2 scan mode, ECR durations; empty: not known"
+    )
+    settings_read_at = models.DateTimeField(null=True, blank=True, help_text="When these two were read")
     first_seen_at = models.DateTimeField()
 
     objects = RegionalAccountQuerySet.as_manager()

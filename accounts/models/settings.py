@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import TYPE_CHECKING, Self
 
-from accounts.choices import ItemState, Setting
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.choices import OPEN_STATES, ItemState, Setting
+from accounts.models.accounts import AccountRows
 from accounts.models.people import Person
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
 
 
 class OrganizationSettings(models.Model):
@@ -40,6 +48,21 @@ class OrganizationSettingsChange(models.Model):
         return f"{self.setting} in {self.region}: {self.from_value} → {self.to_value}"
 
 
+class SettingsRequestQuerySet(AccountRows["SettingsRequest"]):
+    def visible_to(self, person: Person | AnonymousUser) -> Self:
+        """Those of the accounts that this person sees; those of the organization for who sees all of them."""
+        if isinstance(person, Person) and person.sees_all_accounts:
+            return self
+        return super().visible_to(person).exclude(account_id="")
+
+    def open(self) -> Self:
+        return self.filter(state__in=OPEN_STATES)
+
+    def due(self) -> Self:
+        """To be sent or looked at now."""
+        return self.open().filter(waits=False, not_before__lte=timezone.now())
+
+
 class SettingsRequest(models.Model):
     """A change of the organization's settings, of one account's configuration, or of a membership, in one Region."""
 
@@ -55,12 +78,29 @@ class SettingsRequest(models.Model):
     reason = models.TextField(blank=True, default="")
     state = models.CharField(max_length=10, choices=ItemState, default=ItemState.PLANNED)
     created_at = models.DateTimeField()
+    waits = models.BooleanField(default=False, help_text="For a second person to agree")
+    approved_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="When to send or to look next; a worker that takes it moves it on: its lease"
+    )
+    sent_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=100, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
     aws_request_id = models.CharField(max_length=100, blank=True, default="")
 
+    objects = SettingsRequestQuerySet.as_manager()
+
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["setting", "region", "account_id"],
+                condition=Q(state__in=[state.value for state in OPEN_STATES]),
+                name="one_open_setting",
+            )
+        ]
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:

@@ -100,7 +100,7 @@ def test_coverage_is_counted_by_tab_with_links_to_the_lists(as_viewer):
     factories.unmanaged_instance("foreign", account_id=SEARCH)
     factories.resource("AWS_ACCOUNT", PAYMENTS, scan_type="NETWORK")
     page = read(as_viewer.get(PAGE))
-    assert page.tables[1] == [{"Type": "Instances", "Listed": "2", "Not covered": "1", "Fixable": "1"}]
+    assert page.tables[2] == [{"Type": "Instances", "Listed": "2", "Not covered": "1", "Fixable": "1"}]
     assert page.links["Instances"] == f"/coverage/instances/?account={PAYMENTS}"
     assert page.links["1"] == f"/coverage/instances/?account={PAYMENTS}&kind=fix"
     assert len(read(as_viewer.get(page.links["Instances"])).rows) == 2

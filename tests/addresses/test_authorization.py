@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.choices import Event
-from accounts.models import AccountChange, ActivationRequest, AuditEvent, AwsAccount, Person
+from accounts.models import AccountChange, ActivationRequest, AuditEvent, AwsAccount, Person, SettingsRequest
 from aws.choices import ScopeState
 from tests import authorization as table, factories
 from tests.addresses.world import asked
@@ -91,6 +91,7 @@ def test_what_is_foreign_answers_exactly_like_what_is_missing(role, log_in, name
         "B": ABSENT,
         "finding of B": names["finding of B"].replace(SEARCH, ABSENT),
         "request of B": "987654321",
+        "settings of B": "987654321",
     }
     compared = 0
     for line in TABLE:
@@ -100,7 +101,8 @@ def test_what_is_foreign_answers_exactly_like_what_is_missing(role, log_in, name
         foreign, missing = (asked(client, method, line, given, {}) for given in (names, absent))
         assert foreign.status_code == missing.status_code, line.address
         texts = [TOKEN.sub("", response.content.decode()) for response in (foreign, missing)]
-        named = rf"{SEARCH}|{ABSENT}|(?<=/activation/)({names['request of B']}|{absent['request of B']})(?=/)"
+        numbers = "|".join(given[f"{what} of B"] for what in ("request", "settings") for given in (names, absent))
+        named = rf"{SEARCH}|{ABSENT}|(?<=/activation/)({numbers})(?=/)|(?<=/settings/)({numbers})(?=/)"
         texts = [re.sub(named, "X", text) for text in texts]
         assert texts[0] == texts[1], line.address
         compared += 1
@@ -156,6 +158,9 @@ def canaries(names: dict[str, str]) -> None:
     for request in ActivationRequest.objects.filter(items__account_id=SEARCH):
         request.items.update(**refused, aws_request_id=f"{CANARY}-id")
         ActivationRequest.objects.filter(pk=request.pk).update(reason=f"{CANARY}-reason")
+    SettingsRequest.objects.filter(account_id=SEARCH).update(
+        reason=f"{CANARY}-reason", **refused, aws_request_id=f"{CANARY}-id"
+    )
     Person.objects.filter(pk=other.pk).update(username=f"{CANARY}-person")
     AuditEvent.objects.create(
         at=timezone.now(),

@@ -14,7 +14,15 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.choices import Event, ItemState
-from accounts.models import AccountGrant, ActivationItem, ActivationRequest, AuditEvent, ClaimRule, Person
+from accounts.models import (
+    AccountGrant,
+    ActivationItem,
+    ActivationRequest,
+    AuditEvent,
+    ClaimRule,
+    Person,
+    SettingsRequest,
+)
 from aws.choices import ScopeState
 from tests import authorization as table, factories
 from tests.authorization import Line
@@ -50,6 +58,7 @@ def made(settings: Any) -> dict[str, str]:
         row = factories.instance(f"web-{letter}", resource_id=f"i-{letter.lower()}", account_id=account_id)
         given[f"finding of {letter}"] = factories.finding(row).finding_arn
         given[f"request of {letter}"] = str(request_for(askers[letter], account_id).pk)
+        given[f"settings of {letter}"] = str(settings_request_for(askers[letter], account_id).pk)
         AuditEvent.objects.create(at=timezone.now(), event=Event.REQUESTED, account_id=account_id)
     held = factories.fail("coverage", REGION, "AWS_EC2_INSTANCE", state=ScopeState.HELD)
     factories.run(held, outcome="held")
@@ -62,6 +71,20 @@ def made(settings: Any) -> dict[str, str]:
         "rule": str(ClaimRule.objects.create(value="known", role="viewer").pk),
     }
     return given
+
+
+def settings_request_for(person: Person, account_id: str) -> SettingsRequest:
+    return SettingsRequest.objects.create(
+        token=uuid.uuid4(),
+        person=person,
+        setting="deep_inspection",
+        region=REGION,
+        account_id=account_id,
+        before={"status": "ACTIVATED"},
+        wanted={"status": "DEACTIVATED"},
+        created_at=timezone.now(),
+        not_before=timezone.now(),
+    )
 
 
 def request_for(person: Person, account_id: str) -> ActivationRequest:

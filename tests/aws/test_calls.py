@@ -45,6 +45,7 @@ def test_the_policy_to_read_with_changes_nothing() -> None:
     assert statement["Effect"] == "Allow"
     assert not {action for action in statement["Action"] if not action.split(":")[1].startswith(("List", "Get"))} - {
         "inspector2:BatchGetAccountStatus",
+        "inspector2:BatchGetMemberEc2DeepInspectionStatus",
         "inspector2:DescribeOrganizationConfiguration",
     }
     assert "COVERAGE_READ_ROLE_ARN" in hint
@@ -54,7 +55,8 @@ def test_the_policy_to_read_with_changes_nothing() -> None:
 def test_the_policy_to_write_with_makes_only_roles_of_inspector() -> None:
     policy, hint = iam_policy("--write")
     changes, roles = policy["Statement"]
-    assert set(changes["Action"]) == {"inspector2:Enable", "inspector2:Disable", "inspector2:AssociateMember"}
+    assert set(changes["Action"]) == {call.action for call in calls.CALLS if call.use == calls.WRITE}
+    assert not {action for action in changes["Action"] if action.split(":")[1].startswith(("List", "Get", "Describe"))}
     assert roles["Action"] == "iam:CreateServiceLinkedRole"
     assert roles["Resource"] == "arn:aws:iam::*:role/aws-service-role/*"
     assert roles["Condition"] == {
@@ -64,7 +66,10 @@ def test_the_policy_to_write_with_makes_only_roles_of_inspector() -> None:
 
 
 def test_who_never_deactivates_need_not_allow_it() -> None:
-    assert actions_of("--write") - actions_of("--write", "--without", "disable") == {"inspector2:Disable"}
+    assert actions_of("--write") - actions_of("--write", "--without", "disable") == {
+        "inspector2:Disable",
+        "inspector2:DisassociateMember",
+    }
     with pytest.raises(CommandError, match="--without goes with --write"):
         iam_policy("--without", "disable")
 
