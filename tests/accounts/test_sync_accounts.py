@@ -96,7 +96,10 @@ def test_a_denied_call_changes_nothing(organization: Organization, stand_in: Sta
     assert statuses(MEMBER).items() >= ON.items()
 
 
-def test_a_second_read_of_the_same_writes_nothing(organization: Organization, stand_in: StandIn, writes_of) -> None:
+def test_a_second_read_of_the_same_writes_nothing(
+    organization: Organization, stand_in: StandIn, writes_of, monkeypatch
+) -> None:
+    monkeypatch.setattr("accounts.sync.MEMBER_SETTINGS_A_READ", 200)
     for number in range(120):
         organization.add_account(f"5{number:011d}", member=True, scan_types={REGION: dict(ON)})
     assert writes_of(lambda: sync_accounts(REGION)), "the first read writes"
