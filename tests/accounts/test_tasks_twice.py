@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ from celery import Task
 from django.apps import apps
 from django.db import connections
 
-from accounts.choices import ItemState
+from accounts.choices import ItemState, Setting
+from accounts.configuration.requests import Confirmation, change_of, confirm
 from accounts.models import ActivationItem, AuditEvent, Person
 from aws import requests
 from aws.choices import RunOutcome
@@ -37,6 +39,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 app.loader.import_default_modules()
 OURS = sorted(name for name in app.tasks if name.split(".")[0] in {"accounts", "aws", "scanning"})
 CHANGING = ["accounts.tasks.carry_out", "accounts.tasks.follow_up"]
+SETTING = "accounts.tasks.change_setting"
 TIMES = {"at", "compared_at", "checked_at", "requested_at", "started_at", "lease_until", "last_started_at"}
 """What a second delivery may say anew: when it was."""
 RECORDS = {"SyncRun", "SyncScope"}
@@ -81,7 +84,7 @@ def deliver(task: Task[Any, Any], arguments: tuple[Any, ...], times: int) -> Non
     assert errors == []
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if name not in CHANGING])
+@pytest.mark.parametrize("name", [name for name in OURS if name not in {*CHANGING, SETTING}])
 def test_a_read_that_is_delivered_again_changes_nothing(
     organization: Organization, stand_in: StandIn, name: str
 ) -> None:
@@ -115,3 +118,18 @@ def test_a_change_that_is_delivered_again_is_one_call_and_one_record(
     assert set(ActivationItem.objects.values_list("state", flat=True)) <= {ItemState.SENT, ItemState.DONE}
     told = list(AuditEvent.objects.filter(request=made.pk).values_list("account_id", "event"))
     assert len(told) == len(set(told)), "each step of each account is recorded once"
+
+
+@pytest.mark.parametrize("name", [SETTING, "accounts.tasks.follow_up"])
+def test_a_setting_that_is_delivered_again_is_one_call_and_one_record(
+    changing: StandIn, organization: Organization, dana: Person, name: str
+) -> None:
+    change = change_of(Setting.AUTOMATIC_ACTIVATION, REGION, "", {"ecr": True})
+    made = confirm(dana, change, Confirmation(uuid.uuid4(), change.digest))
+    task, arguments = app.tasks[name], (made.pk,) if name == SETTING else ()
+    deliver(task, arguments, 4)
+    for _ in range(2):
+        task(*arguments)
+    assert len([call for call in changing.calls if call.operation == "UpdateOrganizationConfiguration"]) == 1
+    told = list(AuditEvent.objects.filter(subject__contains="settings request").values_list("event", flat=True))
+    assert len(told) == len(set(told)), "each step is recorded once"

@@ -193,6 +193,7 @@ class Kills:
         given: dict[str, tuple[Any, ...]] = {
             "accounts.tasks.sync_accounts": (REGION,),
             "accounts.tasks.carry_out": (0,),
+            "accounts.tasks.change_setting": (0,),
             "scanning.tasks.compare": (REGION,),
             "scanning.tasks.sync_coverage": (REGION, INSTANCES, announced()),
             "scanning.tasks.sync_findings": (REGION,),
