@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import tasks
 from accounts.activation import requests
 from accounts.activation.allowed import Refused, why_not
+from accounts.activation.costs import costs_of
 from accounts.activation.latest import latest_change
 from accounts.activation.losses import losses_of
 from accounts.activation.preview import Preview, Verdict, Wish, preview
@@ -124,6 +125,7 @@ def _preview_page(
             "sections": [_section(seen, verdict, names) for verdict in VERDICTS if seen.of(verdict)],
             "accounts_changed": len({line.account_id for line in seen.sent}),
             "losses": losses_of(seen),
+            "costs": costs_of(person, seen),
             "commands": as_commands(seen),
             "terraform": as_terraform(seen),
         }

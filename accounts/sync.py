@@ -25,6 +25,7 @@ from accounts.models import (
     RegionalAccount,
     ScanTypeStatus,
 )
+from accounts.usage import read_usage, store_usage
 from aws import session
 from aws.choices import CallerKind, HoldKind, What
 from aws.decoding import clean
@@ -169,6 +170,7 @@ def _read_region(run: Run, region: str) -> None:
     statuses = inspector.account_statuses(client, list(dict.fromkeys(asked)))
     _mark_locked(statuses, caller.account_id, inspector.account_permissions(client))
     settings_of_members = _read_member_settings(client, region, members)
+    usage = read_usage(client, region)
     run.counts.read = len({*members, caller.account_id})
     _hold_if_members_vanished(run, region, {*members, caller.account_id})
     with run.writing() as now:
@@ -177,6 +179,7 @@ def _read_region(run: Run, region: str) -> None:
         _store_scan_types(run, region, statuses, now)
         store_settings(region, *organization, configuration, now)
         store_member_settings(region, settings_of_members, now)
+        store_usage(region, usage, now)
 
 
 def _hold_if_members_vanished(run: Run, region: str, listed: set[str]) -> None:

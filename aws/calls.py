@@ -110,6 +110,13 @@ CALLS: tuple[AwsCall, ...] = (
         for_admins=True,
         answers="accountIds",
     ),
+    AwsCall(
+        "inspector2:ListUsageTotals",
+        "What scanning is estimated to cost, for the preview of a change",
+        is_optional=True,
+        probe={"maxResults": 1},
+        answers="totals",
+    ),
     ORGANIZATION,
     AwsCall("inspector2:Enable", "Activate scan types", WRITE, probe=None),
     AwsCall("inspector2:Disable", "Deactivate scan types", WRITE, probe=None),

@@ -15,6 +15,7 @@ from accounts.models.activation import MEMBERSHIP, ActivationItem, ActivationReq
 from accounts.models.audit import AuditEvent, AuditEventQuerySet
 from accounts.models.people import AccountGrant, ClaimRule, Person, account_id_validator
 from accounts.models.settings import OrganizationSettings, OrganizationSettingsChange, SettingsRequest
+from accounts.models.usage import AccountUsage
 
 __all__ = [
     "ASSOCIATED",
@@ -23,6 +24,7 @@ __all__ = [
     "AccountChange",
     "AccountGrant",
     "AccountRows",
+    "AccountUsage",
     "ActivationItem",
     "ActivationRequest",
     "AuditEvent",

@@ -71,7 +71,7 @@ def test_a_member_and_a_standalone_account_lack_nothing(
 def test_a_denied_call_names_the_statement_to_add(stand_in: StandIn) -> None:
     stand_in.faults.add(operation="ListFindings", region=REGIONS[1], **DENIED)
     checked = Checked()
-    assert checked.failed == "1 of 23 calls are not known to be allowed."
+    assert checked.failed == "1 of 25 calls are not known to be allowed."
     assert "Denied: Access denied to ListFindings" in checked.text
     added = checked.text.partition("What to add")[2]
     assert FINDINGS in added
