@@ -165,18 +165,24 @@ def _words(error: Exception) -> str:
 
 
 def _store(region: str, answers: Iterable[Answer]) -> None:
-    """All answers of a Region at once; what is no longer called is forgotten."""
+    """All answers of a Region at once; what is no longer called is forgotten. Two checks at once do not collide."""
     now = timezone.now()
-    with transaction.atomic():
-        PermissionCheck.objects.filter(region=region).delete()
-        PermissionCheck.objects.bulk_create(
-            PermissionCheck(
-                region=region,
-                action=answer.call.action,
-                permission=answer.permission,
-                error_code=answer.code,
-                error=answer.words,
-                checked_at=now,
-            )
-            for answer in answers
+    rows = [
+        PermissionCheck(
+            region=region,
+            action=answer.call.action,
+            permission=answer.permission,
+            error_code=answer.code,
+            error=answer.words,
+            checked_at=now,
         )
+        for answer in sorted(answers, key=lambda answer: answer.call.action)
+    ]
+    with transaction.atomic():
+        PermissionCheck.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["region", "action"],
+            update_fields=["permission", "error_code", "error", "checked_at"],
+        )
+        PermissionCheck.objects.filter(region=region).exclude(action__in=[row.action for row in rows]).delete()
