@@ -16,8 +16,10 @@ from django.db import DatabaseError, connection, transaction
 from aws.attempts import sign_of_life
 from aws.choices import CallerKind, HoldDecision, HoldKind, RunOutcome, ScopeState, What
 from aws.clock import database_now
+from aws.decoding import clean
 from aws.errors import (
     EXPIRED,
+    LONGEST_TOLD,
     MOST_NAMED,
     NOT_OPTED_IN,
     AlreadyRunning,
@@ -165,7 +167,7 @@ def _run_scope(what: What, region: str, part: str, read: Callable[[Run], None]) 
             log.warning(
                 "%s failed: %s",
                 run.scope,
-                error,
+                clean(str(error))[:LONGEST_TOLD],
                 exc_info=not isinstance(error, (BotoCoreError, ClientError, ReadError)),
             )
             _stop(run, ScopeState.FAILED, RunOutcome.FAILED, error)
@@ -190,7 +192,7 @@ def _read(run: Run, read: Callable[[Run], None]) -> None:
         is_expired = error_code(error) in EXPIRED
         if not is_expired and not isinstance(error, TokenRefused):
             raise
-        log.info("%s begins once more: %s", run.scope, error)
+        log.info("%s begins once more: %s", run.scope, describe(error))
         if is_expired:
             forget_clients()
         run.counts = Counts()

@@ -527,7 +527,9 @@ def test_poison_in_every_text_of_a_row_costs_no_row_of_its_page(organization: Or
     assert (sync().changed, recount(REGION)) == (0, 0), "cleaning is stable"
 
 
-def test_poison_in_an_error_of_aws_is_told_and_ends_the_run(organization: Organization, stand_in: StandIn) -> None:
+def test_poison_in_an_error_of_aws_is_told_and_ends_the_run(
+    organization: Organization, stand_in: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
     add_instances(organization, 2)
     sync()
     code, words = "Odd" + "x" * 300, "a\x00b\ud800" + "y" * 100_000
@@ -538,6 +540,8 @@ def test_poison_in_an_error_of_aws_is_told_and_ends_the_run(organization: Organi
     assert "a\ufffdb\ufffdyyy" in run.error
     assert len(run.error) <= 2000
     assert SyncScope.objects.get(what=What.COVERAGE).state == ScopeState.FAILED
+    assert "\ud800" not in caplog.text
+    assert len(caplog.text) < 10_000
 
 
 def test_an_unreadable_time_becomes_none_and_is_marked(organization: Organization, stand_in: StandIn) -> None:
