@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.activation.allowed import Refused
 from accounts.choices import Event, ItemState, Setting
 from accounts.configuration import requests
-from accounts.configuration.kinds import INHERIT
+from accounts.configuration.kinds import INHERIT, AutomaticActivation
 from accounts.configuration.requests import Confirmation, Stale, change_of, confirm
 from accounts.configuration.worker import carry_out, follow_up
 from accounts.models import (
@@ -175,6 +175,26 @@ def test_two_workers_at_once_send_one_call(changing, organization, dana):
     for one in workers:
         one.join()
     assert sorted(outcomes) == [False, False, False, True]
+    assert len(sent(changing, *CHANGING)) == 1
+
+
+def test_a_worker_whose_lease_ran_out_sends_nothing_more(changing, organization, dana, monkeypatch):
+    request = ask(dana, Setting.AUTOMATIC_ACTIVATION, {"ecr": True})
+    look = AutomaticActivation.look
+
+    def look_too_long(kind: Any, client: Any, account_id: str) -> Any:
+        seen = look(kind, client, account_id)
+        monkeypatch.undo()
+        reconnect(changing)
+        a_while_passes()
+        assert carry_out(request.pk), "another worker takes over"
+        return seen
+
+    monkeypatch.setattr(AutomaticActivation, "look", look_too_long)
+    carry_out(request.pk)
+    assert len(sent(changing, *CHANGING)) == 1
+    work()
+    assert state_of(request) == ItemState.DONE
     assert len(sent(changing, *CHANGING)) == 1
 
 
