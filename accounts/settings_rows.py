@@ -38,7 +38,8 @@ def settings_of(person: Person, account: AwsAccount, sheet: Sheet) -> dict[str, 
 def _rows(person: Person, account: AwsAccount, sheet: Sheet) -> list[dict[str, Any]]:
     """What is set for this member alone, Region by Region where we administer it, and where that is changed."""
     rows = []
-    for region in sheet.scopes.regions_as(CallerKind.DELEGATED_ADMIN):
+    administered = sheet.scopes.regions_as(CallerKind.DELEGATED_ADMIN)
+    for region in (region for region in sheet.scopes.regions if region in administered):
         row = sheet.regional.get((account.account_id, region))
         if row is not None and row.is_delegated_admin:
             continue

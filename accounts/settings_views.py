@@ -30,7 +30,7 @@ from accounts.models import (
     SettingsRequest,
 )
 from accounts.settings_forms import SettingConfirmationForm, SettingForm, typed_for
-from accounts.settings_rows import address_of_setting
+from accounts.settings_rows import SETTINGS, WORDS, address_of_setting
 from aws.choices import CallerKind
 from aws.queue import send
 from coverage_site.drawing import absolute, draw_full_time
@@ -52,13 +52,28 @@ def organization(request: HttpRequest) -> HttpResponse:
         "regions": [_region(region, known.get(region), administered) for region in settings.COVERAGE_REGIONS],
         "may_change": person.may_activate and person.sees_all_accounts,
         "why_not": why_not(person, Setting.AUTOMATIC_ACTIVATION, "", {}) if person.may_activate else "",
-        "history": [
-            (absolute(one.at), f"{one.setting} in {one.region}: {one.from_value or '—'} → {one.to_value or '—'}")
-            for one in changes[:CHANGES_SHOWN]
-        ],
+        "history": [(absolute(one.at), words) for one in changes[:CHANGES_SHOWN] if (words := _change_words(one))],
         "section": "coverage",
     }
     return render(request, "accounts/settings.html", context)
+
+
+def _change_words(change: OrganizationSettingsChange) -> str:
+    """One line of the history; empty for what only accompanies a setting, as the time of an update at AWS."""
+    name = change.setting.rpartition(".")[2]
+    if change.setting.startswith("auto_enable."):
+        what = f"New members start with {kind_of(Setting.AUTOMATIC_ACTIVATION).labels.get(name, name)}"
+    elif change.setting == "max_account_limit_reached":
+        what = "Member limit reached"
+    elif name in SETTINGS:
+        what = SETTINGS[name]
+    else:
+        return ""
+    old, new = (TRUTH.get(value) or WORDS.get(value, value or "—") for value in (change.from_value, change.to_value))
+    return f"{what} in {change.region}: {old} → {new}"
+
+
+TRUTH = {"True": "yes", "False": "no"}
 
 
 def _region(region: str, row: OrganizationSettings | None, administered: Collection[str]) -> dict[str, Any]:

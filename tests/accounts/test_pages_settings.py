@@ -10,7 +10,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.choices import Event, ItemState, Setting
-from accounts.models import AuditEvent, OrganizationSettings, RegionalAccount, SettingsRequest
+from accounts.models import (
+    AuditEvent,
+    OrganizationSettings,
+    OrganizationSettingsChange,
+    RegionalAccount,
+    SettingsRequest,
+)
 from tests import factories
 from tests.factories import OTHER_REGION, PAYMENTS, REGION, SEARCH
 from tests.reading import read
@@ -78,6 +84,21 @@ def test_the_settings_are_told_region_by_region(admin, known):
     assert page.html.count("Change…") == 6
     OrganizationSettings.objects.filter(region=REGION).update(max_account_limit_reached=True)
     assert "Member limit reached" in read(admin.get(SETTINGS)).text
+
+
+def test_the_history_is_in_words(admin, known):
+    for setting, old, new in (
+        ("auto_enable.codeRepository", "False", "True"),
+        ("ecrConfiguration.rescanDurationState.rescanDuration", "LIFETIME", "DAYS_30"),
+        ("ecrConfiguration.rescanDurationState.updatedAt", "1", "2"),
+    ):
+        OrganizationSettingsChange.objects.create(
+            region=REGION, setting=setting, from_value=old, to_value=new, at=timezone.now()
+        )
+    page = read(admin.get(SETTINGS))
+    assert "New members start with Code repositories in us-east-1: no → yes" in page.text
+    assert "ECR re-scan after the push in us-east-1: Lifetime → 30 days" in page.text
+    assert "updatedAt" not in page.text
 
 
 @pytest.mark.parametrize("role", ["viewer", "account_viewer", "site_admin"])
