@@ -279,7 +279,7 @@ class Durations(Configured):
         ]
         told = ["A longer duration does not bring back images that are not scanned any more."]
         if shorter:
-            told.insert(0, "Images that are older than that are not scanned any more, and AWS closes their findings.")
+            told.insert(0, "Images that are older than that are not scanned any more.")
         return told
 
 
@@ -386,7 +386,7 @@ class Disassociate(Membership):
     def losses(self, before: Value, wanted: Value) -> list[str]:
         return [
             "The delegated administrator, and this dashboard with it, no longer sees its coverage and findings here.",
-            "What the administrator set for it, suppression rules too, applies no longer.",
+            "What the administrator set for it applies no longer.",
         ]
 
 
